@@ -1,1 +1,18 @@
-export {};
+export { type DecoderBlock, type HeadLayout, type RotationPair, siteOf, validateBlock } from "./block.js";
+export type { ColumnScale, Importance } from "./importance.js";
+export type { LanguageModel, LogLikelihoodOptions } from "./language-model.js";
+export {
+  checkPatternFits,
+  formatPattern,
+  parsePattern,
+  patternSparsity,
+  type SparsityPattern,
+} from "./pattern.js";
+export {
+  type LinearSite,
+  requireStatistics,
+  Site,
+  type SiteRole,
+  type SiteStatistics,
+  siteRoles,
+} from "./site.js";

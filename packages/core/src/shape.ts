@@ -74,7 +74,11 @@ export function broadcastStrides(shape: Shape, strides: readonly number[], targe
 }
 
 /** Strides of a reshape without a copy, or `undefined` if one is needed. */
-export function reshapeStrides(shape: Shape, strides: readonly number[], target: Shape): number[] | undefined {
+export function reshapeStrides(
+  shape: Shape,
+  strides: readonly number[],
+  target: Shape,
+): number[] | undefined {
   if (isContiguous(shape, strides)) return contiguousStrides(target);
   const result = new Array<number>(target.length).fill(0);
   const axes = shape.map((dim, axis) => ({ dim, stride: strides[axis]! })).filter(({ dim }) => dim !== 1);

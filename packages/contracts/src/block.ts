@@ -1,0 +1,78 @@
+import { OptionError, type Tensor } from "@denoise-rotator/core";
+import type { LinearSite, SiteRole } from "./site.js";
+
+/** Attention heads: `count` query heads read `keyValueCount` key/value heads of `dim` each. */
+export interface HeadLayout {
+  readonly count: number;
+  readonly keyValueCount: number;
+  readonly dim: number;
+}
+
+/** A pair of rotations of one block (method: see `docs/design/architecture.md`). */
+export interface RotationPair {
+  /** R1 `[hidden, hidden]`, orthogonal; the residual row x becomes x·R1 inside the block. */
+  readonly R1: Tensor;
+  /** R2 `[keyValueCount, dim, dim]`, orthogonal, one per key/value head. */
+  readonly R2: Tensor;
+}
+
+/**
+ * A decoder block as rotation and pruning see it. A block of your own implements this; `Site` holds its weights.
+ */
+export interface DecoderBlock {
+  /** Such as `model.layers.0`. */
+  readonly name: string;
+  readonly index: number;
+  /** Width of the residual stream. */
+  readonly hiddenSize: number;
+  readonly heads: HeadLayout;
+  /** All linear sites; each role at most once. */
+  readonly sites: readonly LinearSite[];
+  /** Roles in the order true-sequential pruning takes them; the sites of one group read the same input. */
+  readonly groups: readonly (readonly SiteRole[])[];
+  /**
+   * Basis of the residual stream inside the block: x·R1 at the entry, ·R1ᵀ at the exit. `undefined`: the identity.
+   * Absorbing a rotation sets it; `outputs` and `capture` honour it.
+   */
+  readonly residualBasis: Tensor | undefined;
+  /** Takes ownership of `basis`. */
+  setResidualBasis(basis: Tensor | undefined): void;
+  /** Multiplies normalisation gains into the sites that read them and sets the gains to 1. Does nothing twice. */
+  foldNorms(): Promise<void>;
+  /** Runs the block with its present weights over the calibration inputs and sets the statistics of `roles` (default all). */
+  capture(roles?: readonly SiteRole[]): Promise<void>;
+  /** Outputs `[tokens, hidden]` for a fixed sample of the calibration inputs, in the unrotated basis. The caller disposes. */
+  sampleOutputs(): Promise<Tensor>;
+}
+
+/** The site of `role`. Throws {@link OptionError} naming the block if there is none. */
+export function siteOf(block: Pick<DecoderBlock, "name" | "sites">, role: SiteRole): LinearSite {
+  const site = block.sites.find((candidate) => candidate.role === role);
+  if (!site) throw new OptionError(`${block.name} has no ${role}`);
+  return site;
+}
+
+/** Checks head layout and weight shapes against each other; call it in tests of a block of your own. */
+export function validateBlock(block: DecoderBlock): void {
+  const { hiddenSize, heads } = block;
+  const { count, keyValueCount, dim } = heads;
+  if (count % keyValueCount !== 0) {
+    throw new OptionError(`${block.name}: ${keyValueCount} key/value heads do not divide ${count} heads`);
+  }
+  const intermediate = siteOf(block, "downProj").weight.shape[1]!;
+  const expected: Record<SiteRole, readonly [number, number]> = {
+    qProj: [count * dim, hiddenSize],
+    kProj: [keyValueCount * dim, hiddenSize],
+    vProj: [keyValueCount * dim, hiddenSize],
+    oProj: [hiddenSize, count * dim],
+    gateProj: [intermediate, hiddenSize],
+    upProj: [intermediate, hiddenSize],
+    downProj: [hiddenSize, intermediate],
+  };
+  for (const { name, role, weight } of block.sites) {
+    const [out, inputs] = expected[role];
+    if (weight.shape[0] !== out || weight.shape[1] !== inputs) {
+      throw new OptionError(`${name}: weight [${weight.shape}] where [${out}, ${inputs}] is needed`);
+    }
+  }
+}
