@@ -1,1 +1,5 @@
-export {};
+export { atomicWriteFile } from "./atomic-write.js";
+export * from "./browser.js";
+export { fileSource } from "./file-source.js";
+export { OutputDirectory, type OutputDirectoryOptions } from "./output-directory.js";
+export { temporaryPath } from "./temporary-path.js";
