@@ -18,11 +18,11 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def normal(generator: torch.Generator, *shape: int, dtype=torch.float64) -> torch.Tensor:
-    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
 
 def uniform(generator: torch.Generator, *shape: int, low=0.0, high=1.0) -> torch.Tensor:
-    return low + (high - low) * torch.rand(*shape, generator=generator, dtype=torch.float64)
+    return low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
 def as_json(value):
