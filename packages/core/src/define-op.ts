@@ -33,6 +33,7 @@ export interface Op<A> extends OpDefinition<A> {
 /** Makes an operation that tapes record. */
 export function defineOp<A = undefined>(definition: OpDefinition<A>): Op<A> {
   const applyAll = (inputs: readonly Tensor[], attributes: A): readonly Tensor[] => {
+    for (const input of inputs) input.assertUsable();
     checkOneBackend(definition.name, inputs);
     const result = withoutTape(() => definition.forward(inputs, attributes));
     const outputs = Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];

@@ -3,6 +3,7 @@ import { installMethods } from "./methods.js";
 installMethods();
 
 export * from "./backend.js";
+export { breathe } from "./breathe.js";
 export { coreOps } from "./core-ops.js";
 export * from "./cpu/index.js";
 export { defaultBackend, setDefaultBackend } from "./default-backend.js";

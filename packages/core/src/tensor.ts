@@ -1,4 +1,5 @@
 import type { Backend, Operand } from "./backend.js";
+import { breathe } from "./breathe.js";
 import { byteWidth, type DType, type TypedArray, typedView } from "./dtype.js";
 import { BackendError, DisposedError } from "./errors.js";
 import type { TensorMethods } from "./methods.js";
@@ -78,12 +79,17 @@ export class Tensor {
     return isContiguous(this.shape, this.strides);
   }
 
-  private get storage(): Storage {
+  /** Throws {@link DisposedError} after `dispose()`. */
+  assertUsable(): void {
     if (this.#disposed) {
       throw new DisposedError(
         `tensor ${this.dtype}${formatShape(this.shape)} was disposed of: return it from tidy, or keep its alias()`,
       );
     }
+  }
+
+  private get storage(): Storage {
+    this.assertUsable();
     return this.#storage;
   }
 
@@ -109,6 +115,7 @@ export class Tensor {
     using dense = this.#dense();
     const { dtype, size, offset } = dense;
     const width = byteWidth(dtype);
+    await breathe();
     const bytes = await this.backend.read(dense.storage.buffer, offset * width, size * width);
     return typedView(dtype, bytes.buffer, bytes.byteOffset, size);
   }
