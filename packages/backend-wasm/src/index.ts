@@ -1,1 +1,1 @@
-export {};
+export { type WasmBackend, type WasmOptions, wasm } from "./wasm-backend.js";

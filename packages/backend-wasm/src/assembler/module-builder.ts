@@ -1,0 +1,106 @@
+import { ascii, unsigned, vector } from "./encoding.js";
+import { f32x4, type V128, v128 } from "./expressions.js";
+import {
+  FunctionBuilder,
+  localAt,
+  type ParameterLocals,
+  type Parameters,
+  valueTypeCode,
+} from "./function-builder.js";
+
+interface DefinedFunction {
+  readonly name: string;
+  readonly parameters: readonly number[];
+  readonly body: readonly number[];
+}
+
+/** What code generation depends on. */
+export interface ModuleOptions {
+  /** Whether relaxed SIMD (fused multiply-add) may be used. */
+  readonly fma: boolean;
+  /** Where the table of vector constants lies in memory. */
+  readonly constantsAt: number;
+}
+
+/**
+ * A module of exported functions without results over one imported memory (`env.memory`).
+ *
+ * Vector constants come from a table in memory: V8 would otherwise rebuild `v128.const` in every round of a loop.
+ */
+export class ModuleBuilder {
+  readonly fma: boolean;
+  readonly #constantsAt: number;
+  readonly #functions: DefinedFunction[] = [];
+  readonly #constants = new Map<string, number>();
+  readonly #words: number[] = [];
+
+  constructor(options: ModuleOptions) {
+    this.fma = options.fma;
+    this.#constantsAt = options.constantsAt;
+  }
+
+  /** Defines and exports a function; parameters are taken in the order of their keys. */
+  define<const P extends Parameters>(
+    name: string,
+    parameters: P,
+    build: (f: FunctionBuilder, parameters: ParameterLocals<P>) => void,
+  ): void {
+    const entries = Object.entries(parameters);
+    const f = new FunctionBuilder(entries.length);
+    const locals = Object.fromEntries(entries.map(([key, type], index) => [key, localAt(type, index)]));
+    build(f, locals as ParameterLocals<P>);
+    const types = entries.map(([, type]) => valueTypeCode(type));
+    this.#functions.push({ name, parameters: types, body: f.finish() });
+  }
+
+  /** A vector of four equal f32. */
+  f32(value: number): V128 {
+    return this.#constant(new Uint32Array(new Float32Array([value, value, value, value]).buffer));
+  }
+
+  /** A vector of four equal i32. */
+  i32(value: number): V128 {
+    return this.words(value, value, value, value);
+  }
+
+  words(a: number, b: number, c: number, d: number): V128 {
+    return this.#constant(new Uint32Array([a, b, c, d]));
+  }
+
+  /** a·b + c, fused if the engine has relaxed SIMD. */
+  madd(a: V128, b: V128, c: V128): V128 {
+    return this.fma ? f32x4.relaxedMadd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+  }
+
+  /** The table of constants, to be written at `constantsAt`. */
+  constants(): Uint8Array {
+    return new Uint8Array(new Uint32Array(this.#words).buffer);
+  }
+
+  encode(): Uint8Array<ArrayBuffer> {
+    const functions = this.#functions;
+    const section = (id: number, body: readonly number[]) => [id, ...unsigned(body.length), ...body];
+    const types = functions.map(({ parameters }) => [0x60, ...unsigned(parameters.length), ...parameters, 0]);
+    const memory = [...ascii("env"), ...ascii("memory"), 2, 0, ...unsigned(1)];
+    const bodies = functions.map(({ body }) => [...unsigned(body.length), ...body]);
+    return Uint8Array.from([
+      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...section(1, vector(types)),
+      ...section(2, vector([memory])),
+      ...section(3, vector(functions.map((_, index) => unsigned(index)))),
+      ...section(7, vector(functions.map(({ name }, index) => [...ascii(name), 0, ...unsigned(index)]))),
+      ...section(10, vector(bodies)),
+    ]);
+  }
+
+  #constant(words: Uint32Array): V128 {
+    const key = words.join();
+    let offset = this.#constants.get(key);
+    if (offset === undefined) {
+      offset = this.#constantsAt + 4 * this.#words.length;
+      this.#constants.set(key, offset);
+      this.#words.push(...words);
+    }
+    return v128.load(0, offset);
+  }
+}

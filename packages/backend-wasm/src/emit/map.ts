@@ -1,0 +1,152 @@
+import {
+  type I32,
+  type Int,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  int,
+  type Local,
+  type V128,
+  v128,
+} from "../assembler/expressions.js";
+import type { FunctionBuilder } from "../assembler/function-builder.js";
+import type { ModuleBuilder } from "../assembler/module-builder.js";
+import { layout } from "../engine/layout.js";
+
+/**
+ * How elements lie in memory and in a vector.
+ * - `word`: four 32-bit elements; `byte`: sixteen 8-bit, `short`: eight 16-bit ones.
+ * - `flag`: four bool bytes widened to lane masks; `half`: four 16-bit elements widened to lanes.
+ */
+export type Lanes = "word" | "byte" | "short" | "flag" | "half";
+
+interface LaneInfo {
+  readonly lanes: number;
+  readonly elementBytes: number;
+  readonly load: (address: Int) => V128;
+  readonly splat: (address: Int) => V128;
+}
+
+const laneInfo: Readonly<Record<Lanes, LaneInfo>> = {
+  word: { lanes: 4, elementBytes: 4, load: v128.load, splat: v128.load32Splat },
+  byte: { lanes: 16, elementBytes: 1, load: v128.load, splat: v128.load8Splat },
+  short: { lanes: 8, elementBytes: 2, load: v128.load, splat: v128.load16Splat },
+  flag: {
+    lanes: 4,
+    elementBytes: 1,
+    load: (address) =>
+      i32x4.ne(i32x4.extendLowI16x8U(i16x8.extendLowI8x16U(v128.load32Zero(address))), v128.zero),
+    splat: v128.load8Splat,
+  },
+  half: {
+    lanes: 4,
+    elementBytes: 2,
+    load: (address) => i32x4.extendLowI16x8U(v128.load64Zero(address)),
+    splat: v128.load16Splat,
+  },
+};
+
+export interface MapKernel {
+  readonly name: string;
+  readonly inputs: readonly Lanes[];
+  readonly output: Lanes;
+  readonly apply: (m: ModuleBuilder, f: FunctionBuilder, ...inputs: V128[]) => V128;
+}
+
+/** Bytes from one vector of elements to the next. */
+export const vectorBytes = (lanes: Lanes): number => laneInfo[lanes].lanes * laneInfo[lanes].elementBytes;
+
+type MapParameters = Record<
+  `${"in" | "step" | "row"}${number}` | "out" | "outRow" | "columns" | "rows",
+  "i32"
+>;
+
+/** A mask or a widened vector narrowed to what is stored; `bytes` of it are meaningful. */
+function narrow(output: Lanes, value: V128): V128 {
+  if (output === "flag") {
+    const shorts = i16x8.narrowI32x4S(value, value);
+    return v128.and(i8x16.narrowI16x8S(shorts, shorts), i8x16.splat(int(1)));
+  }
+  return output === "half" ? i16x8.narrowI32x4U(value, value) : value;
+}
+
+function storeVector(f: FunctionBuilder, output: Lanes, address: Int, value: V128) {
+  if (output === "flag") f.storeLane(32, address, value, 0);
+  else if (output === "half") f.storeLane(64, address, value, 0);
+  else f.store(address, value);
+}
+
+/**
+ * `name(in0, step0, row0, …, out, outRow, columns, rows)`: a map over `rows` rows of `columns` consecutive elements.
+ * `step` is the bytes to the next vector of an input, 0 where one element serves the whole row; `row` and `outRow` are
+ * bytes from row to row.
+ */
+export function defineMap(m: ModuleBuilder, kernel: MapKernel): void {
+  const { inputs, output } = kernel;
+  const lanes = laneInfo[output].lanes;
+  const inputParameters = Object.fromEntries(
+    inputs.flatMap((_, i) => [
+      [`in${i}`, "i32"],
+      [`step${i}`, "i32"],
+      [`row${i}`, "i32"],
+    ]),
+  );
+  m.define(
+    kernel.name,
+    { ...inputParameters, out: "i32", outRow: "i32", columns: "i32", rows: "i32" } as MapParameters,
+    (f, p) => {
+      const cursors = inputs.map(() => f.local("i32"));
+      const to = f.local("i32");
+      const left = f.local("i32");
+      const evaluate = () =>
+        narrow(output, kernel.apply(m, f, ...inputs.map((input, i) => laneInfo[input].load(cursors[i]!))));
+      f.repeat(p.rows, () => {
+        inputs.forEach((input, i) => {
+          const [start, step, cursor] = [p[`in${i}`]!, p[`step${i}`]!, cursors[i]!];
+          const slot = layout.splats + 16 * i;
+          f.if(
+            step,
+            () => f.set(cursor, start),
+            () => {
+              f.store(slot, laneInfo[input].splat(start));
+              f.setInt(cursor, slot);
+            },
+          );
+        });
+        f.set(to, p.out);
+        f.set(left, p.columns);
+        f.while(
+          () => i32.geS(left, lanes),
+          () => {
+            storeVector(f, output, to, evaluate());
+            for (const [i, cursor] of cursors.entries()) f.advance(cursor, p[`step${i}`]!);
+            f.advance(to, vectorBytes(output));
+            f.advance(left, -lanes);
+          },
+        );
+        f.if(i32.gtS(left, 0), () => {
+          f.store(layout.scratch, evaluate());
+          copyElements(f, laneInfo[output].elementBytes, to, left);
+        });
+        inputs.forEach((_, i) => {
+          f.advance(p[`in${i}`]!, p[`row${i}`]!);
+        });
+        f.advance(p.out, p.outRow);
+      });
+    },
+  );
+}
+
+/** Copies `count` elements from the scratch area to `to`. */
+function copyElements(f: FunctionBuilder, elementBytes: number, to: Local<"i32">, count: I32): void {
+  const from = f.local("i32");
+  f.setInt(from, layout.scratch);
+  f.repeat(count, () => {
+    if (elementBytes === 4) f.store(to, i32.load(from));
+    else if (elementBytes === 2) f.store16(to, i32.load16U(from));
+    else f.store8(to, i32.load8U(from));
+    f.advance(from, elementBytes);
+    f.advance(to, elementBytes);
+  });
+}

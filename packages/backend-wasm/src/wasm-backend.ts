@@ -1,0 +1,134 @@
+import {
+  type Backend,
+  BackendError,
+  type Capabilities,
+  type DeviceBuffer,
+  type FusedKernels,
+  OptionError,
+  type RequiredKernels,
+} from "@denoise-rotator/core";
+import type { Block } from "./engine/arena.js";
+import { createEngine, type Engine, maximumArenaBytes } from "./engine/engine.js";
+import { supportsSimd } from "./engine/features.js";
+import { attention } from "./kernels/attention.js";
+import { copyOperand, fillOperand } from "./kernels/copy.js";
+import { binary, select, unary } from "./kernels/elementwise.js";
+import { crossEntropy, rmsNorm, rope, rowEntropy, softmax, swiglu } from "./kernels/fused.js";
+import { gather, scatterAdd } from "./kernels/indexing.js";
+import { matmul } from "./kernels/matmul.js";
+import { choleskyPanel, qrPanel } from "./kernels/panels.js";
+import { reduce } from "./kernels/reduce.js";
+import { argsort, smallest } from "./kernels/sort.js";
+import { syrk } from "./kernels/syrk.js";
+import { triangularSolve } from "./kernels/triangular-solve.js";
+
+export interface WasmOptions {
+  /** Most bytes tensors may take at once; default: all that wasm32 can address, just under 4 GiB. */
+  readonly maxMemoryBytes?: number;
+}
+
+/** A backend that can be released with `await using`. */
+export type WasmBackend = Backend & AsyncDisposable & Required<Pick<Backend, "readSync">>;
+
+/**
+ * WebAssembly SIMD kernels, emitted and compiled here for the engine at hand, on one thread.
+ * Throws {@link OptionError} for a memory limit out of range and {@link BackendError} without WebAssembly SIMD.
+ */
+export async function wasm(options: WasmOptions = {}): Promise<WasmBackend> {
+  const limit = options.maxMemoryBytes ?? maximumArenaBytes;
+  if (!Number.isInteger(limit) || limit < 1 || limit > 2 ** 32) {
+    throw new OptionError(`maxMemoryBytes is ${limit}; give a whole number from 1 to 2^32 bytes`);
+  }
+  if (!supportsSimd()) {
+    throw new BackendError("this engine has no WebAssembly SIMD; use the cpu backend or a newer engine");
+  }
+  return new Wasm(await createEngine(Math.min(limit, maximumArenaBytes)));
+}
+
+class Wasm implements WasmBackend {
+  readonly name = "wasm";
+  readonly capabilities: Capabilities;
+  readonly kernels: RequiredKernels & FusedKernels;
+  #engine: Engine | undefined;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.kernels = bindKernels(() => this.#live());
+    const { tile, fma } = engine.features;
+    this.capabilities = {
+      dtypes: ["f32", "i32", "bool", "f16", "bf16"],
+      hostKernels: ["argsort", "choleskyPanel", "gather"],
+      maxBufferBytes: maximumArenaBytes,
+      allocatedBytes: () => this.#engine?.arena.allocated ?? 0,
+      description: {
+        variant: fma ? "fma" : "mul+add",
+        tile: `${tile.rows}x${tile.columns}`,
+        threads: 1,
+      },
+    };
+  }
+
+  allocate(byteLength: number): DeviceBuffer {
+    return this.#live().arena.allocate(byteLength);
+  }
+
+  free(buffer: DeviceBuffer): void {
+    this.#engine?.arena.free(buffer as Block);
+  }
+
+  write(buffer: DeviceBuffer, byteOffset: number, bytes: Uint8Array): void {
+    this.#live().memory.u8.set(bytes, (buffer as Block).address + byteOffset);
+  }
+
+  readSync(buffer: DeviceBuffer, byteOffset: number, byteLength: number): Uint8Array {
+    const start = (buffer as Block).address + byteOffset;
+    return this.#live().memory.u8.slice(start, start + byteLength);
+  }
+
+  async read(buffer: DeviceBuffer, byteOffset: number, byteLength: number): Promise<Uint8Array> {
+    return this.readSync(buffer, byteOffset, byteLength);
+  }
+
+  /** Kernels run as they are called; there is nothing to start. */
+  flush(): void {}
+
+  async dispose(): Promise<void> {
+    this.#engine = undefined;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #live(): Engine {
+    if (!this.#engine) throw new BackendError("the wasm backend was disposed; create a new one");
+    return this.#engine;
+  }
+}
+
+function bindKernels(engine: () => Engine): RequiredKernels & FusedKernels {
+  return {
+    fill: (out, value) => fillOperand(engine(), out, value),
+    copy: (x, out) => copyOperand(engine(), x, out),
+    unary: (op, x, out) => unary(engine(), op, x, out),
+    binary: (op, a, b, out) => binary(engine(), op, a, b, out),
+    select: (condition, a, b, out) => select(engine(), condition, a, b, out),
+    reduce: (op, x, axes, out) => reduce(engine(), op, x, axes, out),
+    matmul: (a, b, out, options) => matmul(engine(), a, b, out, options),
+    gather: (x, indices, axis, out) => gather(engine(), x, indices, axis, out),
+    scatterAdd: (x, indices, axis, out) => scatterAdd(engine(), x, indices, axis, out),
+    argsort: (x, out, options) => argsort(engine(), x, out, options),
+    smallest: (x, out, options) => smallest(engine(), x, out, options),
+    triangularSolve: (a, b, options) => triangularSolve(engine(), a, b, options),
+    choleskyPanel: (a, info, { pivotBase }) => choleskyPanel(engine(), a, info, pivotBase),
+    qrPanel: (a, tau) => qrPanel(engine(), a, tau),
+    softmax: (x, out) => softmax(engine(), x, out),
+    crossEntropy: (logits, targets, out) => crossEntropy(engine(), logits, targets, out),
+    rmsNorm: (x, gain, out, options) => rmsNorm(engine(), x, gain, out, options),
+    rope: (x, cos, sin, out) => rope(engine(), x, cos, sin, out),
+    attention: (q, k, v, out, options) => attention(engine(), q, k, v, out, options),
+    swiglu: (gate, up, out) => swiglu(engine(), gate, up, out),
+    rowEntropy: (x, out) => rowEntropy(engine(), x, out),
+    syrk: (x, out, options) => syrk(engine(), x, out, options),
+  };
+}
