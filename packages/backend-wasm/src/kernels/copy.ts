@@ -27,22 +27,28 @@ export function copyOperand(engine: Engine, x: Operand, out: Operand): void {
 
 function castCopy(engine: Engine, iteration: Iteration, x: Operand, out: Operand): void {
   const { inner } = planRows(iteration);
-  if (!hasCast(x.dtype, out.dtype)) copyThrough(engine, x, out, "f32");
-  else if (inner[1] !== 1) copyThrough(engine, x, out, out.dtype);
-  else if (inner[0] !== 1 && inner[0] !== 0) copyThrough(engine, x, out, x.dtype);
+  if (!hasCast(x.dtype, out.dtype)) copyThrough(engine, iteration, x, out, "f32");
+  else if (inner[1] !== 1) copyThrough(engine, iteration, x, out, out.dtype);
+  else if (inner[0] !== 1 && inner[0] !== 0) copyThrough(engine, iteration, x, out, x.dtype);
   else {
     const native = `cast_${x.dtype}_${out.dtype}`;
     copyRows(engine, iteration, x, out, { from: castStep(x.dtype), native });
   }
 }
 
-/** Copies in two steps, with a contiguous operand of `dtype` in between. */
-function copyThrough(engine: Engine, x: Operand, out: Operand, dtype: DType): void {
+/** Copies in two steps, with an operand of `dtype` in between that is contiguous in the target's order. */
+function copyThrough(
+  engine: Engine,
+  { shape, strides }: Iteration,
+  x: Operand,
+  out: Operand,
+  dtype: DType,
+): void {
   const scratch = new Scratch(engine);
   try {
-    const between = scratch.operand(dtype, x.shape);
-    copyOperand(engine, x, between);
-    copyOperand(engine, between, out);
+    const between = scratch.operand(dtype, shape);
+    copyOperand(engine, { ...x, shape, strides: strides[0]! }, between);
+    copyOperand(engine, between, { ...out, shape, strides: strides[1]! });
   } finally {
     scratch.release();
   }
