@@ -1,5 +1,5 @@
-import { OptionError } from "@denoise-rotator/core";
 import { parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
+import { OptionError } from "@denoise-rotator/core";
 import type { Pruner } from "@denoise-rotator/pruners";
 
 export const backendNames = ["wasm", "cpu"] as const;
@@ -104,9 +104,16 @@ function positiveInteger(option: string, value: number, least = 1): number {
 }
 
 /** Fills in defaults and checks every value. Throws {@link OptionError} naming the option. */
-export function resolveOptions(options: PruneOptions, contextLength: number): ResolvedOptions & { pattern: SparsityPattern } {
+export function resolveOptions(
+  options: PruneOptions,
+  contextLength: number,
+): ResolvedOptions & { pattern: SparsityPattern } {
   const objective = oneOf("--objective", options.objective ?? "direct", objectiveNames);
-  const solver = oneOf("--solver", options.solver ?? (objective === "direct" ? "muon" : "qr-adam"), solverNames);
+  const solver = oneOf(
+    "--solver",
+    options.solver ?? (objective === "direct" ? "muon" : "qr-adam"),
+    solverNames,
+  );
   const pattern = parsePattern(options.sparsity ?? "2:4");
   return {
     pattern,

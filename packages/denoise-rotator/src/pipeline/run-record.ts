@@ -1,5 +1,5 @@
-import type { PerplexityResult } from "@denoise-rotator/evaluators";
 import type { SiteRole } from "@denoise-rotator/contracts";
+import type { PerplexityResult } from "@denoise-rotator/evaluators";
 import { version } from "../../package.json";
 import type { ResolvedOptions } from "./options.js";
 import type { StageCost } from "./stage-clock.js";
@@ -14,7 +14,11 @@ export interface RunRecord {
   readonly seed: number | null;
   readonly versions: Readonly<Record<string, string>>;
   readonly backend: { readonly name: string; readonly description: Readonly<Record<string, unknown>> };
-  readonly calibration: { readonly windows: number; readonly windowLength: number; readonly tokenSum: number };
+  readonly calibration: {
+    readonly windows: number;
+    readonly windowLength: number;
+    readonly tokenSum: number;
+  };
   readonly blocks: readonly BlockRecord[];
   /** Largest over blocks of the relative change of outputs by absorbing the rotation; `null` without rotation. */
   readonly invarianceError: number | null;

@@ -1,5 +1,5 @@
+import { type SiteRole, siteRoles } from "@denoise-rotator/contracts";
 import { OptionError } from "@denoise-rotator/core";
-import { siteRoles, type SiteRole } from "@denoise-rotator/contracts";
 
 /** Which sites of which blocks stay dense. */
 export interface SkipRule {
@@ -22,7 +22,9 @@ export function parseSkip(entries: readonly string[], blocks: number): SkipRule 
     const role = match?.[2] ?? match?.[3];
     const index = match?.[1] === undefined ? undefined : Number(match[1]);
     if (!match || (role !== undefined && !(siteRoles as readonly string[]).includes(role))) {
-      throw new OptionError(`--skip ${entry}: a block (3), a site (${siteRoles.join(", ")}) or both (3.downProj)`);
+      throw new OptionError(
+        `--skip ${entry}: a block (3), a site (${siteRoles.join(", ")}) or both (3.downProj)`,
+      );
     }
     if (index !== undefined && index >= blocks) {
       throw new OptionError(`--skip ${entry}: the model has blocks 0…${blocks - 1}`);

@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import { version } from "../package.json";
+import { demoCommand } from "./commands/demo-command.js";
+import { evalCommand } from "./commands/eval-command.js";
+import { inspectCommand } from "./commands/inspect-command.js";
+import { pruneCommand } from "./commands/prune-command.js";
+import { describeError, exitCodeOf } from "./commands/report-error.js";
+
+const program = new Command("denoise-rotator")
+  .description(
+    "Rotates the weights of a Llama checkpoint so that pruning hurts less (DenoiseRotator, arXiv 2505.23049),\n" +
+      "prunes it by magnitude, Wanda or SparseGPT, and evaluates it. Pure TypeScript, no native code.",
+  )
+  .version(version)
+  .showSuggestionAfterError()
+  .addHelpText("after", "\nStart with:\n  denoise-rotator demo\n  denoise-rotator prune --help")
+  .exitOverride();
+for (const command of [demoCommand(), pruneCommand(), evalCommand(), inspectCommand()]) {
+  program.addCommand(command.exitOverride());
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+  // Commander has printed its own message by now.
+  const printed = error instanceof Error && error.name === "CommanderError";
+  if (!printed) process.stderr.write(`error: ${describeError(error)}\n`);
+}

@@ -1,0 +1,70 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { type DemoResult, demo } from "../demo.js";
+import type { BackendName } from "../pipeline/options.js";
+import { interruptible } from "./interrupt.js";
+import { backendOption, integer, jsonOption } from "./options.js";
+import { createProgress } from "./progress.js";
+import { formatTable } from "./tables.js";
+
+interface DemoFlags {
+  readonly backend: BackendName;
+  readonly out: string;
+  readonly evalWindows: number;
+  readonly json?: boolean;
+}
+
+export function demoCommand(): Command {
+  return new Command("demo")
+    .summary("what rotations buy, on the embedded model")
+    .description(
+      "Evaluates the embedded 3-million-parameter Llama, prunes it to 2:4 by Wanda and SparseGPT without and with\n" +
+        "learned rotations, saves the four results and prints their perplexities.",
+    )
+    .addOption(backendOption())
+    .option("--out <directory>", "where the results go, replaced", join(tmpdir(), "denoise-rotator-demo"))
+    .option("--eval-windows <n>", "evaluation windows at most", integer(1), 360)
+    .addOption(jsonOption())
+    .action(runDemo);
+}
+
+async function runDemo({ json, backend, out, evalWindows }: DemoFlags): Promise<void> {
+  const progress = createProgress(json ?? false);
+  const { signal, restore } = interruptible();
+  try {
+    const result = await demo({
+      backend,
+      out,
+      evaluationWindows: evalWindows,
+      onProgress: progress.update,
+      onNote: progress.note,
+      signal,
+    });
+    progress.stop();
+    process.stdout.write(`${json ? JSON.stringify(result) : summarise(result)}\n`);
+  } finally {
+    progress.stop();
+    restore();
+  }
+}
+
+function summarise(result: DemoResult): string {
+  const rows = (["wanda", "sparsegpt"] as const).map((pruner) => {
+    const { plain, rotated, gapClosed, maskValid, invarianceError } = result[pruner]["2:4"];
+    return [
+      `${pruner} 2:4`,
+      plain.perplexity.toFixed(3),
+      rotated.perplexity.toFixed(3),
+      `${(100 * gapClosed).toFixed(0)} %`,
+      maskValid ? "yes" : "NO",
+      invarianceError.toExponential(1),
+    ];
+  });
+  const head = ["", "plain", "rotated", "gap closed", "masks valid", "invariance error"];
+  return [
+    `dense perplexity ${result.dense.perplexity.toFixed(3)} (${result.dense.tokens} held-out tokens)`,
+    formatTable(head, rows),
+    `${result.seconds.toFixed(0)} s; checkpoints and run.json in ${result.out}`,
+  ].join("\n");
+}

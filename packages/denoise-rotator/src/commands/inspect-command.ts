@@ -1,0 +1,52 @@
+import { Command } from "commander";
+import { openBackend } from "../pipeline/backends.js";
+import { openNamedModel } from "../pipeline/named-model.js";
+import { jsonOption } from "./options.js";
+import { formatTable } from "./tables.js";
+
+export function inspectCommand(): Command {
+  return new Command("inspect")
+    .summary("what a checkpoint holds")
+    .description("Architecture, tensors and the sparsity of every linear layer, read by ranges.")
+    .argument("<model>", "checkpoint directory, or tiny")
+    .addOption(jsonOption())
+    .action(runInspect);
+}
+
+async function runInspect(name: string, { json }: { json?: boolean }): Promise<void> {
+  const device = await openBackend("cpu");
+  try {
+    await using model = await openNamedModel(name, device);
+    const { checkpoint, config } = model;
+    const tensors = [];
+    for (const tensor of checkpoint.names) {
+      const shape = checkpoint.shape(tensor);
+      const values = shape.length === 2 ? await checkpoint.readFloat32(tensor) : undefined;
+      const zeros = values?.reduce((count, value) => count + (value === 0 ? 1 : 0), 0);
+      tensors.push({
+        name: tensor,
+        dtype: checkpoint.dtype(tensor),
+        shape,
+        sparsity: values && zeros !== undefined ? zeros / values.length : null,
+      });
+    }
+    const parameters = tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    if (json) {
+      process.stdout.write(`${JSON.stringify({ model: name, parameters, config: config.raw, tensors })}\n`);
+      return;
+    }
+    const rows = tensors.map(({ name: tensor, dtype, shape, sparsity }) => [
+      tensor,
+      dtype,
+      shape.join(" × "),
+      sparsity === null ? "" : sparsity.toFixed(3),
+    ]);
+    process.stdout.write(
+      `${config.modelType}: ${parameters} parameters, ${config.layerCount} blocks, hidden ${config.hiddenSize}, ` +
+        `${config.headCount} heads / ${config.keyValueHeadCount} key-value heads of ${config.headDim}\n` +
+        `${formatTable(["tensor", "dtype", "shape", "zeros"], rows)}\n`,
+    );
+  } finally {
+    await device.dispose();
+  }
+}

@@ -1,0 +1,144 @@
+import { isAbsolute, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { OptionError } from "@denoise-rotator/core";
+import { checkPruner, type Pruner, prunerNames } from "@denoise-rotator/pruners";
+import { Command, Option } from "commander";
+import { objectiveNames, type PruneOptions, rotateModes, solverNames } from "../pipeline/options.js";
+import { pruneModel } from "../pipeline/prune-model.js";
+import type { RunRecord } from "../pipeline/run-record.js";
+import { interruptible } from "./interrupt.js";
+import { addEvaluationOptions, backendOption, integer, jsonOption, list, sparsity } from "./options.js";
+import { createProgress } from "./progress.js";
+import { formatTable } from "./tables.js";
+
+interface PruneFlags
+  extends Omit<PruneOptions, "model" | "evaluate" | "sequenceLength" | "evaluationText" | "pruner"> {
+  readonly pruner: string;
+  readonly seqlen?: number;
+  readonly eval?: boolean;
+  readonly evalText?: string;
+  readonly evalWindows: number;
+  readonly json?: boolean;
+}
+
+export function pruneCommand(): Command {
+  const command = new Command("prune")
+    .summary("rotate, prune and save a checkpoint")
+    .description(
+      "Learns rotations that concentrate importance on few weights, merges them, prunes, and writes a checkpoint\n" +
+        "in the Hugging Face layout with a run.json beside it. MODEL is a directory, or `tiny` for the embedded model.",
+    )
+    .argument("<model>", "checkpoint directory, or tiny")
+    .option(
+      "--pruner <name>",
+      `${prunerNames().join(", ")}, or a module of yours (./my-pruner.mjs)`,
+      "sparsegpt",
+    )
+    .option(
+      "--sparsity <pattern>",
+      "2:4, any N:M (N kept of every M), or a share removed such as 0.5",
+      sparsity,
+      "2:4",
+    )
+    .addOption(
+      new Option("--rotate <mode>", "rotations before pruning").choices(rotateModes).default("per-block"),
+    )
+    .addOption(
+      new Option("--objective <name>", "what rotations minimise").choices(objectiveNames).default("direct"),
+    )
+    .addOption(
+      new Option("--solver <name>", "default: muon for direct, qr-adam for entropy").choices(solverNames),
+    )
+    .option("--steps <n>", "solver steps (default: 60 for muon, 2000 for qr-adam)", integer(1))
+    .option("--skip <list>", "blocks (3), sites (downProj) or both (3.downProj) left dense", list, [])
+    .option("--calibration <source>", "embedded, a text file, or a directory of .txt files", "embedded")
+    .option("--samples <n>", "calibration windows", integer(1), 64)
+    .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
+    .option("--seed <n>", "draw random calibration windows (default: evenly spaced ones)", integer(0))
+    .addOption(backendOption())
+    .option("--out <directory>", "where the pruned checkpoint goes")
+    .option("--force", "replace what exists at --out")
+    .option("--rotation <file>", "use saved rotations instead of learning")
+    .option("--save-rotation <file>", "keep the learned rotations")
+    .option("--eval", "evaluate the dense and the pruned model");
+  addEvaluationOptions(command)
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  denoise-rotator prune tiny --eval\n" +
+        "  denoise-rotator prune ./Llama-3.2-1B --calibration c4.txt --out ./Llama-3.2-1B-2of4\n" +
+        "  denoise-rotator prune tiny --pruner wanda --sparsity 0.5 --rotate none --eval\n" +
+        "  denoise-rotator prune tiny --objective entropy --steps 200 --eval     # the paper's recipe, shortened",
+    );
+  return command.action(runPrune);
+}
+
+async function runPrune(model: string, flags: PruneFlags): Promise<void> {
+  const { seqlen, eval: evaluate, evalText, evalWindows, json, pruner, ...rest } = flags;
+  const progress = createProgress(json ?? false);
+  const { signal, restore } = interruptible();
+  try {
+    const record = await pruneModel({
+      ...rest,
+      model,
+      pruner: await resolvePruner(pruner),
+      evaluate: evaluate ?? false,
+      evaluationWindows: evalWindows,
+      ...(seqlen === undefined ? {} : { sequenceLength: seqlen }),
+      ...(evalText === undefined ? {} : { evaluationText: evalText }),
+      onProgress: progress.update,
+      signal,
+    });
+    progress.stop();
+    process.stdout.write(json ? `${JSON.stringify(record)}\n` : `${summarise(record)}\n`);
+  } finally {
+    progress.stop();
+    restore();
+  }
+}
+
+/** A registered name, or the default export of a module. */
+async function resolvePruner(name: string): Promise<string | Pruner> {
+  if (!/[./\\]/.test(name)) return name;
+  const path = isAbsolute(name) ? name : resolve(name);
+  let module: { default?: unknown };
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (error) {
+    throw new OptionError(`--pruner ${name}: the module cannot be loaded (${(error as Error).message})`);
+  }
+  return checkPruner(module.default, name);
+}
+
+function summarise(record: RunRecord): string {
+  const rows = record.blocks.map(({ name, rotation, sites }) => {
+    const error = sites.reduce((sum, site) => sum + site.error, 0) / Math.max(1, sites.length);
+    const pruned = sites.filter(({ skipped }) => !skipped);
+    const sparsity = pruned.reduce((sum, site) => sum + site.sparsity, 0) / Math.max(1, pruned.length);
+    return [
+      name,
+      rotation ? `${rotation.start.toPrecision(4)} → ${rotation.best.toPrecision(4)}` : "–",
+      rotation ? rotation.invarianceError.toExponential(1) : "–",
+      sparsity.toFixed(3),
+      error.toFixed(4),
+    ];
+  });
+  const lines = [
+    formatTable(
+      ["block", `objective (${record.options.objective})`, "invariance", "sparsity", "error"],
+      rows,
+    ),
+  ];
+  if (record.evaluation) {
+    const { dense, pruned } = record.evaluation;
+    lines.push(`perplexity: dense ${dense.perplexity.toFixed(3)}, pruned ${pruned.perplexity.toFixed(3)}`);
+  }
+  lines.push(
+    record.options.out
+      ? `wrote ${record.options.out}`
+      : "nothing was kept; --out DIRECTORY writes the checkpoint",
+    `${record.seconds.toFixed(1)} s, peak memory ${(record.peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
+  );
+  return lines.join("\n");
+}

@@ -1,0 +1,42 @@
+import type { SparsityPattern } from "@denoise-rotator/contracts";
+import type { Backend } from "@denoise-rotator/core";
+import type { Solver } from "@denoise-rotator/manifold";
+import type { LlamaBlock } from "@denoise-rotator/models";
+import type { Pruner } from "@denoise-rotator/pruners";
+import type { ProgressEvent, ResolvedOptions } from "./options.js";
+import type { StoredRotation } from "./rotation-file.js";
+import type { RotationRecord, SiteRecord } from "./run-record.js";
+import type { SkipRule } from "./skip.js";
+
+/** What the stages of a run share. */
+export interface RunContext {
+  readonly options: ResolvedOptions;
+  readonly pattern: SparsityPattern;
+  readonly device: Backend;
+  readonly pruner: Pruner;
+  readonly solver: Solver;
+  readonly skip: SkipRule;
+  /** Rotations given by file, by block index. */
+  readonly given: ReadonlyMap<number, StoredRotation> | undefined;
+  /** Rotations of this run, kept where they are to be saved. */
+  readonly learned: Map<number, StoredRotation>;
+  readonly progress: (event: ProgressEvent) => void;
+  readonly signal: AbortSignal | undefined;
+  readonly blocks: number;
+}
+
+/** What the stages find out about the block at hand. */
+export interface BlockContext extends RunContext {
+  readonly block: LlamaBlock;
+  rotation: RotationRecord | null;
+  entropies: ReadonlyMap<string, { before: number; after: number }>;
+  sites: readonly SiteRecord[];
+}
+
+/** One step of what happens to a block; usable alone. */
+export interface Stage {
+  readonly name: string;
+  /** Whether the step applies to the block. */
+  applies(context: BlockContext): boolean;
+  run(context: BlockContext): Promise<void>;
+}

@@ -1,0 +1,181 @@
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { atomicWriteFile, OutputDirectory } from "@denoise-rotator/hub";
+import { muon, qrAdam } from "@denoise-rotator/manifold";
+import { calibrate, type Model, sampleWindows } from "@denoise-rotator/models";
+import { createPruner } from "@denoise-rotator/pruners";
+import { openBackend } from "./backends.js";
+import type { BlockContext, RunContext } from "./context.js";
+import { evaluate } from "./evaluate.js";
+import { openNamedModel } from "./named-model.js";
+import { type PruneOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import { loadRotations, saveRotations } from "./rotation-file.js";
+import { type BlockRecord, packageVersions, type RunRecord, runRecordVersion } from "./run-record.js";
+import { parseSkip } from "./skip.js";
+import { StageClock } from "./stage-clock.js";
+import { blockStages } from "./stages.js";
+import { tokensOf } from "./texts.js";
+import { masksValid } from "./verify-masks.js";
+
+/**
+ * Rotates, prunes and evaluates a checkpoint, one block resident at a time, and writes the result with its `run.json`.
+ * On an error or an abort nothing is left at `out`.
+ */
+export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
+  const started = performance.now();
+  const device = await openBackend(request.backend ?? "wasm");
+  try {
+    await using model = await openNamedModel(request.model, device);
+    const { pattern, ...options } = resolveOptions(request, model.contextLength);
+    const target = request.out ?? join(tmpdir(), `denoise-rotator-${process.pid}-${Math.round(started)}`);
+    await using output = await OutputDirectory.create(target, { force: request.force ?? false });
+    const abandon = () => output.abortSync();
+    process.once("exit", abandon);
+    try {
+      const run = new PruneRun(model, { ...request, options, pattern }, output.workingPath);
+      const record = await run.execute(started);
+      await atomicWriteFile(output.path("run.json"), `${JSON.stringify(record, undefined, 2)}\n`);
+      if (request.out !== undefined) await output.commit();
+      return record;
+    } finally {
+      process.off("exit", abandon);
+    }
+  } finally {
+    await device.dispose();
+  }
+}
+
+interface PruneRequest extends PruneOptions {
+  readonly options: ResolvedOptions;
+  readonly pattern: RunContext["pattern"];
+}
+
+/** One run: the state between its stages. */
+class PruneRun {
+  readonly #model: Model;
+  readonly #request: PruneRequest;
+  readonly #directory: string;
+  readonly #clock = new StageClock();
+
+  constructor(model: Model, request: PruneRequest, directory: string) {
+    this.#model = model;
+    this.#request = request;
+    this.#directory = directory;
+  }
+
+  async execute(started: number): Promise<RunRecord> {
+    const { options, pattern } = this.#request;
+    const context = await this.#context();
+    const windows = await this.#clock.measure("calibration text", () => this.#windows());
+    const dense = this.#request.evaluate ? await this.#evaluate(this.#model, "evaluate dense") : undefined;
+    const blocks = await this.#blocks(context, windows);
+    if (options.saveRotation !== null) await saveRotations(resolve(options.saveRotation), context.learned);
+
+    await using written = await openNamedModel(this.#directory, this.#model.device);
+    const layers = blocks.flatMap(({ sites }) =>
+      sites.filter(({ skipped }) => !skipped).map(({ name }) => name),
+    );
+    const maskValid = await this.#clock.measure("verify", () =>
+      masksValid(written.checkpoint, layers, pattern),
+    );
+    const pruned = dense ? await this.#evaluate(written, "evaluate pruned") : undefined;
+    const errors = blocks.flatMap(({ rotation }) => (rotation ? [rotation.invarianceError] : []));
+    const { name, capabilities } = this.#model.device;
+    return {
+      schemaVersion: runRecordVersion,
+      command: "prune",
+      options,
+      seed: options.seed,
+      versions: packageVersions(),
+      backend: { name, description: capabilities.description },
+      calibration: {
+        windows: windows.length,
+        windowLength: options.sequenceLength,
+        tokenSum: windows.reduce((sum, window) => window.reduce((a, b) => a + b, sum), 0),
+      },
+      blocks,
+      invarianceError: errors.length > 0 ? Math.max(...errors) : null,
+      maskValid,
+      evaluation: dense && pruned ? { dense, pruned } : null,
+      stages: this.#clock.toJSON(),
+      seconds: (performance.now() - started) / 1000,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    };
+  }
+
+  async #context(): Promise<RunContext> {
+    const { options, pattern, pruner, onProgress, signal } = this.#request;
+    const blocks = this.#model.config.layerCount;
+    return {
+      options,
+      pattern,
+      device: this.#model.device,
+      pruner: typeof pruner === "object" ? pruner : createPruner(options.pruner, {}),
+      solver: options.solver === "muon" ? muon() : qrAdam(),
+      skip: parseSkip(options.skip, blocks),
+      given: options.rotation === null ? undefined : await loadRotations(options.rotation),
+      learned: new Map(),
+      progress: onProgress ?? (() => {}),
+      signal,
+      blocks,
+    };
+  }
+
+  async #windows(): Promise<Int32Array[]> {
+    const { calibration, samples, sequenceLength, seed } = this.#request.options;
+    const stream = await tokensOf(this.#model, calibration, "train", "--calibration");
+    return sampleWindows(stream, {
+      count: samples,
+      length: sequenceLength,
+      ...(seed === null ? {} : { seed }),
+    });
+  }
+
+  async #blocks(context: RunContext, windows: readonly Int32Array[]): Promise<BlockRecord[]> {
+    const { options, signal, progress, blocks } = context;
+    const records: BlockRecord[] = [];
+    const stream = calibrate(this.#model, windows, {
+      out: this.#directory,
+      force: true,
+      rotated: options.rotate !== "none",
+      ...(signal ? { signal } : {}),
+    });
+    // The generator runs the changed block, writes it and loads the next one between two turns of the loop.
+    const next = () => this.#clock.measure("forward and write", () => stream.next());
+    try {
+      for (let turn = await next(); !turn.done; turn = await next()) {
+        const block: BlockContext = {
+          ...context,
+          block: turn.value,
+          rotation: null,
+          entropies: new Map(),
+          sites: [],
+        };
+        for (const stage of blockStages) {
+          if (!stage.applies(block)) continue;
+          signal?.throwIfAborted();
+          progress({ stage: stage.name, block: turn.value.index + 1, blocks });
+          await this.#clock.measure(stage.name, () => stage.run(block));
+        }
+        records.push({ name: turn.value.name, rotation: block.rotation, sites: block.sites });
+      }
+    } finally {
+      await stream.return(undefined);
+    }
+    return records;
+  }
+
+  #evaluate(model: Model, stage: string) {
+    const { options, onProgress, signal } = this.#request;
+    return this.#clock.measure(stage, () =>
+      evaluate(model, {
+        text: options.evaluationText,
+        windowLength: options.sequenceLength,
+        windows: options.evaluationWindows,
+        stage,
+        ...(onProgress ? { progress: onProgress } : {}),
+        signal,
+      }),
+    );
+  }
+}

@@ -1,0 +1,58 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { OptionError } from "@denoise-rotator/core";
+import type { Model } from "@denoise-rotator/models";
+import { documents, modelDirectory, tokenStream } from "@denoise-rotator/tiny-llama";
+
+export type EmbeddedSplit = "train" | "test";
+
+/**
+ * The token ids of a text: `embedded` (the embedded model's own split), a text file, or a directory of `.txt` files in
+ * the order of their names. Documents follow one another, each after the model's first token where it has one.
+ *
+ * @throws OptionError naming `option` and the path where it cannot be read.
+ */
+export async function tokensOf(
+  model: Model,
+  source: string,
+  split: EmbeddedSplit,
+  option: string,
+): Promise<Int32Array> {
+  if (source === "embedded" && (await hasEmbeddedTokenizer(model))) return tokenStream(split);
+  const texts = source === "embedded" ? await documents(split) : await readTexts(source, option);
+  const { tokenizer } = model;
+  const first = model.config.bosTokenId;
+  const parts: Int32Array[] = [];
+  for (const text of texts) {
+    if (first !== undefined) parts.push(Int32Array.of(first));
+    parts.push(tokenizer.encode(text));
+  }
+  const stream = new Int32Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    stream.set(part, at);
+    at += part.length;
+  }
+  return stream;
+}
+
+/** The embedded text is shipped tokenised for models that share the embedded tokenizer, such as its pruned copies. */
+async function hasEmbeddedTokenizer(model: Model): Promise<boolean> {
+  const read = (directory: string) => readFile(join(directory, "tokenizer.json")).catch(() => undefined);
+  const [own, embedded] = await Promise.all([read(model.checkpoint.directory), read(modelDirectory)]);
+  return own !== undefined && embedded !== undefined && own.equals(embedded);
+}
+
+async function readTexts(path: string, option: string): Promise<string[]> {
+  try {
+    if (!(await stat(path)).isDirectory()) return [await readFile(path, "utf8")];
+    const names = (await readdir(path)).filter((name) => name.endsWith(".txt")).sort();
+    if (names.length === 0) throw new OptionError(`${option} ${path}: the directory holds no .txt files`);
+    return await Promise.all(names.map((name) => readFile(join(path, name), "utf8")));
+  } catch (error) {
+    if (error instanceof OptionError) throw error;
+    throw new OptionError(
+      `${option} ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`,
+    );
+  }
+}
