@@ -24,7 +24,7 @@ function rowMaximum(m: ModuleBuilder, f: FunctionBuilder, start: Local<"i32">, c
 
 /**
  * `softmaxRows(from, fromRow, to, toRow, columns, rows, visible, visibleStep)`: row r takes its first
- * `visible + r·visibleStep` columns (at most `columns`); the others become 0.
+ * `visible + r·visibleStep` columns (at most `columns`); the others become 0. A row that sees nothing becomes NaN.
  */
 function defineSoftmax(m: ModuleBuilder): void {
   m.define(
@@ -60,8 +60,9 @@ function defineSoftmax(m: ModuleBuilder): void {
         eachVector(m, f, count, [to], (partial) => {
           storeLanes(f, to, f32x4.mul(v128.load(to), scale), partial?.lanes);
         });
+        const rest = f.let(f32x4.splat(select(f32.const(0), f32.const(Number.NaN), count)));
         eachVector(m, f, i32.sub(p.columns, count), [to], (partial) => {
-          storeLanes(f, to, v128.zero, partial?.lanes);
+          storeLanes(f, to, rest, partial?.lanes);
         });
         f.advance(p.visible, p.visibleStep);
         f.advance(p.from, p.fromRow);

@@ -20,9 +20,9 @@ export function attention(
   if (elementCount(out.shape) === 0) return;
   const [batches, heads, queries, width] = q.shape as [number, number, number, number];
   const [, groups, keys, valueWidth] = v.shape as [number, number, number, number];
-  if (keys === 0 || width === 0) {
-    fillOperand(engine, out, keys === 0 ? Number.NaN : 0);
-    if (keys === 0) return;
+  if (keys === 0) {
+    fillOperand(engine, out, 0);
+    return;
   }
   withTemporaries(engine, (temporaries) => {
     const [query, key, value] = [q, k, v].map((x) => temporaries.withUnitColumns(x)) as [

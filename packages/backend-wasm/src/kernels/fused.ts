@@ -96,10 +96,14 @@ export const swiglu = (engine: Engine, gate: Operand, up: Operand, out: Operand)
   runMap(engine, "swiglu", ["word", "word"], [gate, up], out);
 
 export function rowEntropy(engine: Engine, x: Operand, out: Operand): void {
-  const [rows, columns] = x.shape as [number, number];
-  if (rows === 0) return;
+  if (elementCount(out.shape) === 0) return;
   withTemporaries(engine, (temporaries) => {
     const source = temporaries.withUnitColumns(x);
-    engine.native.entropyRows!(addressOf(source), 4 * source.strides[0]!, addressOf(out), columns, rows);
+    const columns = x.shape[x.shape.length - 1]!;
+    const { rows, row, outer } = rowsOf(x.shape, [source.strides]);
+    const [from, to] = [addressOf(source), addressOf(out)];
+    forEachOffset(outer, ([offset], index) => {
+      engine.native.entropyRows!(from + 4 * offset!, 4 * row[0]!, to + 4 * index * rows, columns, rows);
+    });
   });
 }
