@@ -92,7 +92,7 @@ function checkShape(what: string, x: Tensor, shape: readonly number[]): void {
 }
 
 /** The statistics of a site, or an error that says how to get them. */
-export function requireStatistics(site: LinearSite): SiteStatistics {
+export function requireStatistics(site: Pick<LinearSite, "name" | "statistics">): SiteStatistics {
   if (!site.statistics) throw new OptionError(`${site.name} has no statistics: await block.capture() first`);
   return site.statistics;
 }
