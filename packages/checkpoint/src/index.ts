@@ -1,1 +1,26 @@
-export {};
+export { Checkpoint } from "./checkpoint.js";
+export {
+  type CheckpointLayout,
+  CheckpointWriter,
+  type CheckpointWriterOptions,
+  planShards,
+} from "./checkpoint-writer.js";
+export { isWeightDType, type StorageDType, storageBits, type WeightDType } from "./dtypes.js";
+export { CheckpointError, type CheckpointErrorCode } from "./errors.js";
+export type { OpenSource } from "./json-file.js";
+export { limits } from "./limits.js";
+export {
+  type LlamaConfig,
+  parseLlamaConfig,
+  readLlamaConfig,
+  rotatedArchitecture,
+  rotatedFormatVersion,
+  rotatedModelType,
+} from "./llama-config.js";
+export { type OpenCheckpointOptions, openCheckpoint, readConfigJson } from "./open-checkpoint.js";
+export type { RopeScaling } from "./rope-config.js";
+export type { SafetensorsHeader, TensorInfo } from "./safetensors-header.js";
+export type { WriteEntry } from "./safetensors-layout.js";
+export { openSafetensors, type ReadOptions, SafetensorsFile } from "./safetensors-reader.js";
+export { createSafetensors, SafetensorsWriter, type SafetensorsWriterOptions } from "./safetensors-writer.js";
+export { type DecodeOptions, type EncodeOptions, openTokenizer, Tokenizer } from "./tokenizer.js";
