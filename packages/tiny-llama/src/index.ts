@@ -1,1 +1,11 @@
-export {};
+export { modelDirectory, referenceFile } from "./paths.js";
+export {
+  calibrationWindows,
+  type Encode,
+  spacedWindows,
+  stridedWindows,
+  testWindows,
+  tokenStream,
+  windowLength,
+} from "./protocol.js";
+export { documents, type Split } from "./texts.js";
