@@ -217,6 +217,3 @@ export const f64x2 = {
 export function select<T extends ValueType>(a: Expr<T>, b: Expr<T>, condition: I32): Expr<T> {
   return make(a.type, [...a.code, ...b.code, ...condition.code, 0x1b]);
 }
-
-/** The two upper f32 lanes moved to the lower half. */
-export const highHalf = (a: V128): V128 => v128.shuffle32(a, a, [2, 3, 2, 3]);

@@ -1,4 +1,4 @@
-import { f32x4, highHalf, i32x4, type V128, v128 } from "../assembler/expressions.js";
+import { f32x4, i32x4, type V128, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 
@@ -133,6 +133,6 @@ export function orderKey(m: ModuleBuilder, f: FunctionBuilder, value: V128): V12
 /** One lane from four by `combine`, in all lanes of the result. */
 export function acrossLanes(f: FunctionBuilder, value: V128, combine: (a: V128, b: V128) => V128): V128 {
   const a = f.let(value);
-  const b = f.let(combine(a, highHalf(a)));
-  return f.let(combine(b, v128.shuffle32(b, b, [1, 0, 1, 0])));
+  const b = f.let(combine(a, v128.shuffle32(a, a, [2, 3, 0, 1])));
+  return f.let(combine(b, v128.shuffle32(b, b, [1, 0, 3, 2])));
 }
