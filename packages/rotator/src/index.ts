@@ -1,1 +1,12 @@
-export {};
+export { type AbsorbOptions, absorb } from "./absorb.js";
+export { type NamedArray, type RotationArrays, rotationFromArrays, rotationToArrays } from "./arrays.js";
+export { checkRotation, orthogonalityTolerance } from "./check-rotation.js";
+export type { ColumnMetric } from "./column-metric.js";
+export { type DenoiseOptions, denoise } from "./denoise.js";
+export { directObjective } from "./direct-objective.js";
+export { entropyObjective } from "./entropy-objective.js";
+export { InvarianceError, RotationError } from "./errors.js";
+export { type RotationProblem, rotationProblem } from "./problem.js";
+export { type BeforeAfter, type SiteReport, siteEntropies } from "./report.js";
+export { identityRotation, type ObjectiveReport, type OwnedRotation, type Rotation } from "./rotation.js";
+export { dealtOrder, type RotationStart, startingPoint } from "./start.js";

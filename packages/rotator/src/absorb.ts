@@ -1,0 +1,102 @@
+import type { DecoderBlock, RotationPair } from "@denoise-rotator/contracts";
+import { NonFiniteError, stack, type Tensor, tidy, toNumbers } from "@denoise-rotator/core";
+import { checkRotation } from "./check-rotation.js";
+import { InvarianceError } from "./errors.js";
+import { rotateSites } from "./rotate-sites.js";
+
+export interface AbsorbOptions {
+  /** Largest change of the block's outputs, relative to their root mean square. Default 1e-4. */
+  readonly tolerance?: number;
+  /** Compares the block's outputs before and after. Default true. */
+  readonly verify?: boolean;
+}
+
+/**
+ * Merges a rotation into a block: weights, biases, statistics and residual basis turn together, and the block computes
+ * what it did before. That is checked on its calibration sample; a block that fails keeps its old weights.
+ *
+ * @throws RotationError if R1 or R2 do not fit the block or are not orthogonal; InvarianceError if the outputs changed.
+ */
+export async function absorb(
+  block: DecoderBlock,
+  rotation: RotationPair,
+  options: AbsorbOptions = {},
+): Promise<{ invarianceError: number | undefined }> {
+  const { tolerance = 1e-4, verify = true } = options;
+  await checkRotation(block, rotation);
+  if (!verify) {
+    turn(block, rotation);
+    return { invarianceError: undefined };
+  }
+  using before = await block.sampleOutputs();
+  const snapshot = remember(block);
+  try {
+    turn(block, rotation);
+    using after = await block.sampleOutputs();
+    const invarianceError = await relativeChange(block.name, before, after);
+    if (!(invarianceError <= tolerance)) throw new InvarianceError(block.name, invarianceError, tolerance);
+    snapshot.forget();
+    return { invarianceError };
+  } catch (error) {
+    snapshot.restore();
+    throw error;
+  }
+}
+
+/** Rotations compose: of a block that is rotated already, the basis becomes old·R1. */
+function turn(block: DecoderBlock, rotation: RotationPair): void {
+  const { residualBasis } = block;
+  rotateSites(block, rotation);
+  block.setResidualBasis(residualBasis ? residualBasis.matmul(rotation.R1) : rotation.R1.alias());
+}
+
+/** max|after − before| / rms(before); the absolute change where all outputs were 0. */
+async function relativeChange(name: string, before: Tensor, after: Tensor): Promise<number> {
+  using figures = tidy(() => stack([after.sub(before).abs().max(), before.square().mean().sqrt()]));
+  const [change, rms] = Array.from(await toNumbers(figures)) as [number, number];
+  if (!Number.isFinite(change) || !Number.isFinite(rms)) {
+    throw new NonFiniteError(`${name}: its outputs on the calibration sample hold NaN or infinity`);
+  }
+  return rms === 0 ? change : change / rms;
+}
+
+/** Handles of everything `turn` replaces. */
+function remember(block: DecoderBlock) {
+  const grams = new Map<Tensor, Tensor>();
+  const hold = (gram: Tensor) => {
+    const known = grams.get(gram) ?? gram.alias();
+    grams.set(gram, known);
+    return known;
+  };
+  const basis = block.residualBasis?.alias();
+  const statistics = new Map(
+    [...new Set(block.sites.map((site) => site.statistics))].map((old) => [
+      old,
+      old && { gram: hold(old.gram), tokens: old.tokens },
+    ]),
+  );
+  const sites = block.sites.map((site) => ({
+    site,
+    weight: site.weight.alias(),
+    bias: site.bias?.alias(),
+    statistics: statistics.get(site.statistics),
+  }));
+  return {
+    restore() {
+      for (const { site, weight, bias, statistics } of sites) {
+        site.setWeight(weight);
+        if (bias) site.setBias(bias);
+        site.setStatistics(statistics);
+      }
+      block.setResidualBasis(basis);
+    },
+    forget() {
+      for (const { weight, bias } of sites) {
+        weight.dispose();
+        bias?.dispose();
+      }
+      for (const gram of grams.values()) gram.dispose();
+      basis?.dispose();
+    },
+  };
+}
