@@ -1,1 +1,15 @@
-export {};
+export { magnitudeImportance, wandaImportance } from "./importances.js";
+export { type ComparisonGroup, keepLargest, maskObeys, removedCount } from "./masks.js";
+export { none } from "./none.js";
+export {
+  type BlockReport,
+  type MeasuredSiteReport,
+  type PruneBlockOptions,
+  pruneBlock,
+} from "./prune-block.js";
+export { pruneSite, relativeError, type SiteReport } from "./prune-site.js";
+export type { PruneResult, Pruner, PrunerOptions } from "./pruner.js";
+export { createPruner, type PrunerFactory, prunerNames, registerPruner } from "./registry.js";
+export { magnitude, wanda } from "./score-pruner.js";
+export { SharedWork } from "./shared-work.js";
+export { type SparseGptOptions, sparsegpt, sparsegptImportance } from "./sparsegpt.js";

@@ -1,0 +1,84 @@
+import {
+  type DecoderBlock,
+  type LinearSite,
+  requireStatistics,
+  type SiteRole,
+  siteOf,
+} from "@denoise-rotator/contracts";
+import { pruneSite, type SiteReport } from "./prune-site.js";
+import type { Pruner, PrunerOptions } from "./pruner.js";
+import { SharedWork } from "./shared-work.js";
+
+export interface PruneBlockOptions extends PrunerOptions {
+  /** Sites left dense: their roles, or a test of the site. */
+  readonly skip?: readonly SiteRole[] | ((site: LinearSite) => boolean);
+  /** Called after each site. */
+  readonly onSite?: (report: MeasuredSiteReport) => void;
+  /**
+   * Whether H is captured anew before each group, so that a group is pruned for the inputs that the pruned groups
+   * before it produce ("true-sequential"). Default true; `false` takes the statistics that are there.
+   */
+  readonly capture?: boolean;
+}
+
+/** As {@link SiteReport}, with statistics at hand. */
+export interface MeasuredSiteReport extends SiteReport {
+  readonly error: number;
+}
+
+/** What pruning did to one block. */
+export interface BlockReport {
+  /** The block's name. */
+  readonly name: string;
+  /** The pruner's name. */
+  readonly pruner: string;
+  /** Pruned sites in the order they were pruned. */
+  readonly sites: readonly MeasuredSiteReport[];
+  /** Names of the sites left dense. */
+  readonly skipped: readonly string[];
+  /** Share of the weights of all sites, skipped ones too, that was pruned. */
+  readonly sparsity: number;
+}
+
+/**
+ * Prunes a block group by group in the order of `block.groups`; the sites of a group share what depends on H alone.
+ *
+ * Every site needs statistics: they measure the error.
+ *
+ * @throws what {@link pruneSite} throws; the groups before the failing site are pruned by then.
+ */
+export async function pruneBlock(
+  block: DecoderBlock,
+  pruner: Pruner,
+  options: PruneBlockOptions = {},
+): Promise<BlockReport> {
+  const { skip = [], capture = true, onSite, ...rest } = options;
+  const isSkipped = typeof skip === "function" ? skip : ({ role }: LinearSite) => skip.includes(role);
+  const sites: MeasuredSiteReport[] = [];
+  for (const group of block.groups) {
+    const chosen = group.map((role) => siteOf(block, role)).filter((site) => !isSkipped(site));
+    if (chosen.length === 0) continue;
+    if (capture) await block.capture(group);
+    const shared = new SharedWork();
+    try {
+      for (const site of chosen) {
+        requireStatistics(site);
+        const { error = Number.NaN, ...counts } = await pruneSite(site, pruner, { ...rest, shared });
+        const report = { ...counts, error };
+        sites.push(report);
+        onSite?.(report);
+      }
+    } finally {
+      await shared.dispose();
+    }
+  }
+  const done = new Set(sites.map(({ name }) => name));
+  const total = block.sites.reduce((sum, { weight }) => sum + weight.size, 0);
+  return {
+    name: block.name,
+    pruner: pruner.name,
+    sites,
+    skipped: block.sites.map(({ name }) => name).filter((name) => !done.has(name)),
+    sparsity: total === 0 ? 0 : sites.reduce((sum, { pruned }) => sum + pruned, 0) / total,
+  };
+}
