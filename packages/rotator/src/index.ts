@@ -8,5 +8,11 @@ export { entropyObjective } from "./entropy-objective.js";
 export { InvarianceError, RotationError } from "./errors.js";
 export { type RotationProblem, rotationProblem } from "./problem.js";
 export { type BeforeAfter, type SiteReport, siteEntropies } from "./report.js";
-export { identityRotation, type ObjectiveReport, type OwnedRotation, type Rotation } from "./rotation.js";
+export {
+  identityRotation,
+  type ObjectiveReport,
+  type OwnedRotation,
+  ownRotation,
+  type Rotation,
+} from "./rotation.js";
 export { dealtOrder, type RotationStart, startingPoint } from "./start.js";

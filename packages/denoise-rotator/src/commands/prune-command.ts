@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { OptionError } from "@denoise-rotator/core";
-import { checkPruner, type Pruner, prunerNames } from "@denoise-rotator/pruners";
+import { type Pruner, prunerNames } from "@denoise-rotator/pruners";
 import { Command, Option } from "commander";
 import { objectiveNames, type PruneOptions, rotateModes, solverNames } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
@@ -108,28 +108,30 @@ async function resolvePruner(name: string): Promise<string | Pruner> {
   } catch (error) {
     throw new OptionError(`--pruner ${name}: the module cannot be loaded (${(error as Error).message})`);
   }
-  return checkPruner(module.default, name);
+  const candidate = module.default as Partial<Pruner> | undefined;
+  if (typeof candidate?.name !== "string" || typeof candidate.prune !== "function" || !candidate.importance) {
+    throw new OptionError(
+      `--pruner ${name}: the default export must be { name, importance, prune(site, pattern) }`,
+    );
+  }
+  return candidate as Pruner;
 }
 
 function summarise(record: RunRecord): string {
   const rows = record.blocks.map(({ name, rotation, sites }) => {
-    const error = sites.reduce((sum, site) => sum + site.error, 0) / Math.max(1, sites.length);
-    const pruned = sites.filter(({ skipped }) => !skipped);
-    const sparsity = pruned.reduce((sum, site) => sum + site.sparsity, 0) / Math.max(1, pruned.length);
+    const mean = (figure: "sparsity" | "error") =>
+      sites.reduce((sum, site) => sum + site[figure], 0) / Math.max(1, sites.length);
+    const objective = rotation?.objective;
     return [
       name,
-      rotation ? `${rotation.start.toPrecision(4)} → ${rotation.best.toPrecision(4)}` : "–",
-      rotation ? rotation.invarianceError.toExponential(1) : "–",
-      sparsity.toFixed(3),
-      error.toFixed(4),
+      objective ? `${objective.unrotated.toPrecision(4)} → ${objective.best.toPrecision(4)}` : "–",
+      rotation?.invarianceError?.toExponential(1) ?? "–",
+      mean("sparsity").toFixed(3),
+      mean("error").toFixed(4),
     ];
   });
-  const lines = [
-    formatTable(
-      ["block", `objective (${record.options.objective})`, "invariance", "sparsity", "error"],
-      rows,
-    ),
-  ];
+  const head = ["block", `objective (${record.options.objective})`, "invariance", "sparsity", "error"];
+  const lines = [formatTable(head, rows)];
   if (record.evaluation) {
     const { dense, pruned } = record.evaluation;
     lines.push(`perplexity: dense ${dense.perplexity.toFixed(3)}, pruned ${pruned.perplexity.toFixed(3)}`);

@@ -79,7 +79,7 @@ class PruneRun {
       masksValid(written.checkpoint, layers, pattern),
     );
     const pruned = dense ? await this.#evaluate(written, "evaluate pruned") : undefined;
-    const errors = blocks.flatMap(({ rotation }) => (rotation ? [rotation.invarianceError] : []));
+    const errors = blocks.flatMap(({ rotation }) => rotation?.invarianceError ?? []);
     const { name, capabilities } = this.#model.device;
     return {
       schemaVersion: runRecordVersion,

@@ -34,14 +34,11 @@ export async function saveRotations(
     { name: `block.${index}.R2`, ...R2 },
   ]);
   const entries = named.map(({ name, shape }) => ({ name, dtype: "f32" as const, shape }));
-  const writer = await createSafetensors(path, entries, { metadata: { format: "denoise-rotator-rotation" } });
-  try {
-    for (const { name, values } of named) await writer.write(name, values);
-    await writer.finish();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
+  await using writer = await createSafetensors(path, entries, {
+    metadata: { format: "denoise-rotator-rotation" },
+  });
+  for (const { name, values } of named) await writer.write(name, values);
+  await writer.finish();
 }
 
 /** Reads what {@link saveRotations} wrote. Throws {@link OptionError} where the file holds no rotations. */

@@ -1,5 +1,6 @@
 import type { SiteRole } from "@denoise-rotator/contracts";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
+import type { ObjectiveReport } from "@denoise-rotator/rotator";
 import { version } from "../../package.json";
 import type { ResolvedOptions } from "./options.js";
 import type { StageCost } from "./stage-clock.js";
@@ -38,23 +39,24 @@ export interface BlockRecord {
 }
 
 export interface RotationRecord {
-  readonly objective: string;
-  readonly start: number;
-  readonly best: number;
-  readonly steps: number;
-  readonly trace: readonly number[];
-  readonly invarianceError: number;
+  /** `null` where the rotation came from a file. */
+  readonly objective: ObjectiveReport | null;
+  /** Largest change of the block's outputs by absorbing the rotation, relative to their root mean square. */
+  readonly invarianceError: number | null;
 }
 
+/** A site that was pruned; skipped ones are not listed. */
 export interface SiteRecord {
   readonly name: string;
   readonly role: SiteRole;
-  readonly skipped: boolean;
-  /** Importance entropy in nats per group, before and after rotation; `null` without rotation. */
+  /** Importance entropy in nats, summed over the site's groups, before and after rotation; `null` without one. */
   readonly entropy: { readonly before: number; readonly after: number } | null;
   readonly sparsity: number;
   /** ‖(W − Ŵ)X‖² / ‖WX‖². */
   readonly error: number;
+  readonly maskValid: boolean;
+  /** What was added to diag(H), absolutely; `null` where nothing was inverted. */
+  readonly damping: number | null;
 }
 
 export const packageVersions = (): Record<string, string> => ({

@@ -1,6 +1,13 @@
 import { OptionError } from "@denoise-rotator/core";
 import { pruneBlock } from "@denoise-rotator/pruners";
-import { absorb, denoise, type Rotation, rotationOf } from "@denoise-rotator/rotator";
+import {
+  absorb,
+  denoise,
+  type ObjectiveReport,
+  type OwnedRotation,
+  ownRotation,
+  type SiteReport,
+} from "@denoise-rotator/rotator";
 import type { BlockContext, Stage } from "./context.js";
 import { restoreRotation, storeRotation } from "./rotation-file.js";
 
@@ -28,36 +35,32 @@ export const rotate: Stage = {
   applies: rotates,
   async run(context) {
     const { block, options, learned } = context;
-    const rotation = await obtain(context);
-    try {
-      if (options.saveRotation !== null) learned.set(block.index, await storeRotation(rotation));
-      const { invarianceError } = await absorb(block, rotation);
-      const { objective } = rotation;
-      context.rotation = {
-        objective: objective.name,
-        start: objective.start,
-        best: objective.best,
-        steps: objective.steps,
-        trace: objective.trace,
-        invarianceError,
-      };
-      context.entropies = new Map(rotation.sites.map(({ role, entropy }) => [role, entropy]));
-    } finally {
-      rotation.dispose();
-    }
+    using obtained = await obtain(context);
+    if (options.saveRotation !== null) learned.set(block.index, await storeRotation(obtained));
+    const { invarianceError = null } = await absorb(block, obtained);
+    context.rotation = { objective: obtained.objective ?? null, invarianceError };
+    context.entropies = new Map(obtained.sites?.map(({ role, entropy }) => [role, entropy]));
   },
 };
 
-async function obtain(context: BlockContext): Promise<Rotation> {
+/** A rotation, with what was learned about it unless it came from a file. */
+interface Obtained extends OwnedRotation {
+  readonly objective?: ObjectiveReport;
+  readonly sites?: readonly SiteReport[];
+}
+
+async function obtain(context: BlockContext): Promise<Obtained> {
   const { block, options, pattern, pruner, solver, given, device, progress, blocks, signal } = context;
-  const settings = { importance: pruner.importance, objective: options.objective, pattern };
   if (given) {
     const stored = given.get(block.index);
     if (!stored) throw new OptionError(`--rotation ${options.rotation}: holds no rotation of ${block.name}`);
-    return rotationOf(block, restoreRotation(stored, device), settings);
+    const { R1, R2 } = restoreRotation(stored, device);
+    return ownRotation(R1, R2, {});
   }
   return denoise(block, {
-    ...settings,
+    importance: pruner.importance,
+    objective: options.objective,
+    pattern,
     solver,
     steps: options.steps,
     ...(signal ? { signal } : {}),
@@ -79,15 +82,12 @@ export const prune: Stage = {
     const { block, pruner, skip, pattern, entropies } = context;
     const report = await pruneBlock(block, pruner, {
       pattern,
-      skip: (role) => skip.site(block.index, role),
+      skip: ({ role }) => skip.site(block.index, role),
     });
-    context.sites = report.sites.map((site) => ({
-      name: site.name,
-      role: site.role,
-      skipped: site.skipped,
-      entropy: entropies.get(site.role) ?? null,
-      sparsity: site.sparsity,
-      error: site.error,
+    context.sites = report.sites.map(({ name, role, sparsity, error, maskValid, damping }) => ({
+      ...{ name, role, sparsity, error, maskValid },
+      damping: damping ?? null,
+      entropy: entropies.get(role) ?? null,
     }));
   },
 };

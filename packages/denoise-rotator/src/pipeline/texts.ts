@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { OptionError } from "@denoise-rotator/core";
 import type { Model } from "@denoise-rotator/models";
-import { documents, modelDirectory, tokenStream } from "@denoise-rotator/tiny-llama";
+import { documents } from "@denoise-rotator/tiny-llama";
 
 export type EmbeddedSplit = "train" | "test";
 
@@ -18,7 +18,6 @@ export async function tokensOf(
   split: EmbeddedSplit,
   option: string,
 ): Promise<Int32Array> {
-  if (source === "embedded" && (await hasEmbeddedTokenizer(model))) return tokenStream(split);
   const texts = source === "embedded" ? await documents(split) : await readTexts(source, option);
   const { tokenizer } = model;
   const first = model.config.bosTokenId;
@@ -34,13 +33,6 @@ export async function tokensOf(
     at += part.length;
   }
   return stream;
-}
-
-/** The embedded text is shipped tokenised for models that share the embedded tokenizer, such as its pruned copies. */
-async function hasEmbeddedTokenizer(model: Model): Promise<boolean> {
-  const read = (directory: string) => readFile(join(directory, "tokenizer.json")).catch(() => undefined);
-  const [own, embedded] = await Promise.all([read(model.checkpoint.directory), read(modelDirectory)]);
-  return own !== undefined && embedded !== undefined && own.equals(embedded);
 }
 
 async function readTexts(path: string, option: string): Promise<string[]> {
