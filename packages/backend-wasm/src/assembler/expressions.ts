@@ -200,6 +200,10 @@ export const f32x4 = {
   div: v2(0xe7),
   min: v2(0xe8),
   max: v2(0xe9),
+  /** `b < a ? b : a`. */
+  pmin: v2(0xea),
+  /** `a < b ? b : a`. */
+  pmax: v2(0xeb),
   convertI32x4S: v1(0xfa),
   /** a·b + c, fused where the processor can (relaxed SIMD). */
   relaxedMadd: (a: V128, b: V128, c: V128): V128 =>

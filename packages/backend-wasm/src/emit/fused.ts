@@ -10,21 +10,26 @@ const total = (low: Local<"v128">, high: Local<"v128">): F64 => {
   return f64.add(f64x2.extract(pair, 0), f64x2.extract(pair, 1));
 };
 
-/** The largest of `count` elements from `start` on in all lanes; NaN if any is NaN, −∞ of nothing. */
+/**
+ * The largest of `count` elements from `start` on in all lanes, −∞ of nothing. NaN is passed over (that takes one
+ * instruction where IEEE's maximum takes many): the sums formed next become NaN by themselves.
+ */
 function rowMaximum(m: ModuleBuilder, f: FunctionBuilder, start: Local<"i32">, count: Local<"i32">) {
   const lowest = m.f32(Number.NEGATIVE_INFINITY);
   const largest = f.let(lowest);
   const x = f.let(start);
   eachVector(m, f, count, [x], (partial) => {
     const value = partial ? v128.bitselect(v128.load(x), lowest, partial.mask) : v128.load(x);
-    f.set(largest, f32x4.max(largest, value));
+    f.set(largest, f32x4.pmax(largest, value));
   });
-  return acrossLanes(f, largest, f32x4.max);
+  return acrossLanes(f, largest, f32x4.pmax);
 }
 
 /**
- * `softmaxRows(from, fromRow, to, toRow, columns, rows, visible, visibleStep)`: row r takes its first
+ * `softmaxRows(from, fromRow, to, toRow, columns, rows, visible, visibleStep, lowest)`: row r takes its first
  * `visible + r·visibleStep` columns (at most `columns`); the others become 0. A row that sees nothing becomes NaN.
+ * What lies more than −`lowest` below the row's maximum counts as 0: without such a cut, weights that do not matter become
+ * denormal, and arithmetic on those is a hundred times slower.
  */
 function defineSoftmax(m: ModuleBuilder): void {
   m.define(
@@ -38,10 +43,12 @@ function defineSoftmax(m: ModuleBuilder): void {
       rows: "i32",
       visible: "i32",
       visibleStep: "i32",
+      lowest: "f32",
     },
     (f, p) => {
       const [x, to, count] = [f.local("i32"), f.local("i32"), f.local("i32")];
       const [low, high] = [f.local("v128"), f.local("v128")];
+      const lowest = f.let(f32x4.splat(p.lowest));
       f.repeat(p.rows, () => {
         f.set(count, i32.min(p.visible, p.columns));
         f.set(count, select(count, i32.sub(count, count), i32.gtS(count, 0)));
@@ -51,7 +58,8 @@ function defineSoftmax(m: ModuleBuilder): void {
         f.set(x, p.from);
         f.set(to, p.to);
         eachVector(m, f, count, [x, to], (partial) => {
-          const e = exp(m, f, f32x4.sub(v128.load(x), largest));
+          const shifted = f.let(f32x4.sub(v128.load(x), largest));
+          const e = f.let(v128.andnot(exp(m, f, shifted), f32x4.lt(shifted, lowest)));
           storeLanes(f, to, e, partial?.lanes);
           addWide(f, low, high, partial ? v128.and(e, partial.mask) : e);
         });

@@ -11,10 +11,15 @@ const horner = (m: ModuleBuilder, x: V128, coefficients: readonly number[]): V12
     .slice(1)
     .reduce<V128>((sum, coefficient) => m.madd(sum, x, m.f32(coefficient)), m.f32(coefficients[0]!));
 
+/** Adding it leaves a small number's nearest integer in the low bits of the sum. */
+const integerBias = 1.5 * 2 ** 23;
+
 /** Overflows to infinity, underflows through the denormals to 0. */
 export function exp(m: ModuleBuilder, f: FunctionBuilder, argument: V128): V128 {
-  const x = f.let(f32x4.max(f32x4.min(argument, m.f32(89)), m.f32(-105)));
-  const n = f.let(f32x4.nearest(f32x4.mul(x, m.f32(Math.LOG2E))));
+  // Unlike min and max, pmin and pmax are single instructions; in this order they keep NaN.
+  const x = f.let(f32x4.pmax(f32x4.pmin(argument, m.f32(89)), m.f32(-105)));
+  const biased = f.let(m.madd(x, m.f32(Math.LOG2E), m.f32(integerBias)));
+  const n = f.let(f32x4.sub(biased, m.f32(integerBias)));
   f.set(x, m.madd(n, m.f32(-0.693359375), x));
   f.set(x, m.madd(n, m.f32(2.1219444e-4), x));
   const polynomial = horner(
@@ -24,7 +29,7 @@ export function exp(m: ModuleBuilder, f: FunctionBuilder, argument: V128): V128 
   );
   const y = f.let(f32x4.add(m.madd(polynomial, f32x4.mul(x, x), x), m.f32(1)));
   // 2^n in two factors: n reaches 128 and −151, beyond what one exponent field holds.
-  const exponent = f.let(i32x4.truncSatF32x4S(n));
+  const exponent = f.let(i32x4.sub(biased, m.f32(integerBias)));
   const half = f.let(i32x4.shrS(exponent, 1));
   const power = (e: V128) => i32x4.shl(i32x4.add(e, m.i32(127)), 23);
   return f.let(f32x4.mul(f32x4.mul(y, power(half)), power(i32x4.sub(exponent, half))));

@@ -9,6 +9,9 @@ import { withTemporaries } from "./temporaries.js";
 /** Queries handled together: their scores against all visible keys are the only intermediate result. */
 const tileRows = 128;
 
+/** Weights below e^−64 of a row's largest add nothing in f32. */
+const leastExponent = -64;
+
 export function attention(
   engine: Engine,
   q: Operand,
@@ -55,7 +58,7 @@ export function attention(
             accumulate: false,
           });
           const [limit, step] = causal ? [firstVisible, 1] : [visible, 0];
-          softmaxRows(scores, 4 * visible, scores, 4 * visible, visible, count, limit, step);
+          softmaxRows(scores, 4 * visible, scores, 4 * visible, visible, count, limit, step, leastExponent);
           gemm(engine, {
             m: count,
             n: valueWidth,

@@ -1,6 +1,13 @@
-import { BackendError, type BinaryOp, byteWidth, type Operand, type UnaryOp } from "@denoise-rotator/core";
+import {
+  BackendError,
+  type BinaryOp,
+  byteWidth,
+  isContiguous,
+  type Operand,
+  type UnaryOp,
+} from "@denoise-rotator/core";
 import { type Lanes, vectorBytes } from "../emit/map.js";
-import type { Engine } from "../engine/engine.js";
+import type { Engine, Native } from "../engine/engine.js";
 import { collapse, elementCount, forEachOffset, planRows, windowOf } from "./iteration.js";
 import { addressOf } from "./scratch.js";
 import { withTemporaries } from "./temporaries.js";
@@ -19,6 +26,7 @@ export function runMap(
   const run = engine.native[name];
   if (!run) throw new BackendError(`wasm backend: no kernel ${name}; cast the operands to f32 first`);
   if (elementCount(out.shape) === 0) return;
+  if (runFlat(run, lanes, inputs, out)) return;
   const plan = planRows(collapse(out.shape, [...inputs.map((x) => x.strides), out.strides]));
   const awkward = inputs.findIndex((_, i) => plan.inner[i] !== 0 && plan.inner[i] !== 1);
   if (awkward >= 0) {
@@ -46,6 +54,23 @@ export function runMap(
     args[3 * last + 3] = plan.rows;
     run(...args);
   });
+}
+
+/** The common case without a plan: contiguous operands of one or two inputs, or one element for all. */
+function runFlat(run: Native, lanes: readonly Lanes[], inputs: readonly Operand[], out: Operand): boolean {
+  const [a, b] = inputs as [Operand, Operand | undefined];
+  const [aStep, bStep] = [flatStep(a, lanes[0]!), b ? flatStep(b, lanes[1]!) : 0];
+  if (aStep < 0 || bStep < 0 || inputs.length > 2 || !isContiguous(out.shape, out.strides)) return false;
+  const count = elementCount(out.shape);
+  if (b) run(addressOf(a), aStep, 0, addressOf(b), bStep, 0, addressOf(out), 0, count, 1);
+  else run(addressOf(a), aStep, 0, addressOf(out), 0, count, 1);
+  return true;
+}
+
+/** Bytes to the next vector of a contiguous operand, 0 if one element serves for all, else −1. */
+function flatStep(x: Operand, lanes: Lanes): number {
+  if (isContiguous(x.shape, x.strides)) return vectorBytes(lanes);
+  return x.strides.every((stride, axis) => stride === 0 || x.shape[axis] === 1) ? 0 : -1;
 }
 
 export function unary(engine: Engine, op: UnaryOp, x: Operand, out: Operand): void {
