@@ -223,7 +223,7 @@ export const entropy = (x: Tensor, options: { axis?: number } = {}): Tensor => {
           .apply([x.transpose(axis, -1)], undefined)
           .unsqueeze(-1)
           .transpose(axis, -1)
-          .squeeze(-1),
+          .squeeze(axis),
       );
 };
 
