@@ -42,7 +42,7 @@ export function rotateSites(block: DecoderBlock, { R1, R2 }: RotationPair): void
     upProj: { right: R1 },
     downProj: { left: R1 },
   };
-  const turned = new Map<SiteStatistics, SiteStatistics>();
+  const turned = new Map<Tensor, SiteStatistics>();
   for (const site of block.sites) {
     const { left, right } = factors[site.role];
     rotateWeight(site, left, right);
@@ -61,16 +61,16 @@ function rotateWeight(site: LinearSite, left: Tensor | undefined, right: Tensor 
   if (left && bias) site.setBias(tidy(() => left.transpose().matmul(bias.unsqueeze(1)).squeeze(1)));
 }
 
-function rotateStatistics(site: LinearSite, R: Tensor, turned: Map<SiteStatistics, SiteStatistics>): void {
+function rotateStatistics(site: LinearSite, R: Tensor, turned: Map<Tensor, SiteStatistics>): void {
   const old = site.statistics;
   if (!old) return;
-  const known = turned.get(old) ?? {
+  const known = turned.get(old.gram) ?? {
     gram: tidy(() => {
       const product = R.transpose().matmul(old.gram.matmul(R));
       return product.add(product.transpose()).mul(0.5);
     }),
     tokens: old.tokens,
   };
-  turned.set(old, known);
+  turned.set(old.gram, known);
   site.setStatistics(known);
 }
