@@ -1,0 +1,103 @@
+import type { LinearSite, SiteRole } from "@denoise-rotator/contracts";
+import { attention, rmsNorm, rope, swiglu, type Tensor, tidy } from "@denoise-rotator/core";
+import type { RopeTables } from "./rope-tables.js";
+
+/** What the forward pass of a block reads. */
+export interface BlockParts {
+  readonly site: (role: SiteRole) => LinearSite;
+  /** Gain `[hidden]` of the norm before attention. */
+  readonly attentionNorm: Tensor;
+  /** Gain `[hidden]` of the norm before the feed-forward part. */
+  readonly feedForwardNorm: Tensor;
+  readonly eps: number;
+  readonly heads: { readonly count: number; readonly keyValueCount: number; readonly dim: number };
+  /** Change of basis at the entry, an `[out, in]` weight; in rotated checkpoints. */
+  readonly inputRotation: Tensor | undefined;
+  readonly residualBasis: Tensor | undefined;
+}
+
+/** The sites that read one input, in the order of the forward pass. */
+export const inputGroups: readonly (readonly SiteRole[])[] = [
+  ["qProj", "kProj", "vProj"],
+  ["oProj"],
+  ["gateProj", "upProj"],
+  ["downProj"],
+];
+export const groupOf = (role: SiteRole): number => inputGroups.findIndex((group) => group.includes(role));
+
+/** Sees the input rows `[tokens, in]` of each group; nothing after group `last` is computed. */
+interface Tap {
+  readonly last: number;
+  readonly see: (group: number, rows: Tensor) => void;
+}
+
+/** The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. */
+export const forwardBlock = (parts: BlockParts, x: Tensor, tables: RopeTables): Tensor =>
+  tidy(() => run(parts, x, tables)!);
+
+/** The input rows `[tokens, in]` of the wanted groups, by group; the caller disposes. */
+export function groupInputs(
+  parts: BlockParts,
+  x: Tensor,
+  tables: RopeTables,
+  wanted: readonly number[],
+): Map<number, Tensor> {
+  return tidy(() => {
+    const inputs = new Map<number, Tensor>();
+    const see = (group: number, rows: Tensor) => {
+      if (wanted.includes(group)) inputs.set(group, rows);
+    };
+    run(parts, x, tables, { last: Math.max(...wanted), see });
+    return inputs;
+  });
+}
+
+function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tensor | undefined {
+  const [windows, length, hidden] = x.shape as [number, number, number];
+  const { inputRotation, residualBasis, site, eps } = parts;
+  let residual = x.reshape([windows * length, hidden]);
+  if (inputRotation) residual = residual.matmul(inputRotation.transpose());
+  if (residualBasis) residual = residual.matmul(residualBasis);
+
+  const attentionInput = rmsNorm(residual, parts.attentionNorm, eps);
+  tap?.see(0, attentionInput);
+  if (tap?.last === 0) return undefined;
+  const mixed = mixTokens(parts, attentionInput, tables, windows);
+  tap?.see(1, mixed);
+  if (tap?.last === 1) return undefined;
+  residual = residual.add(linear(mixed, site("oProj")));
+
+  const feedForwardInput = rmsNorm(residual, parts.feedForwardNorm, eps);
+  tap?.see(2, feedForwardInput);
+  if (tap?.last === 2) return undefined;
+  const gated = tidy(() =>
+    swiglu(linear(feedForwardInput, site("gateProj")), linear(feedForwardInput, site("upProj"))),
+  );
+  tap?.see(3, gated);
+  if (tap?.last === 3) return undefined;
+  residual = residual.add(linear(gated, site("downProj")));
+  if (residualBasis) residual = residual.matmul(residualBasis.transpose());
+  return residual.reshape([windows, length, hidden]);
+}
+
+/** Attention of rows `[tokens, hidden]` up to the input of the output projection, `[tokens, heads · dim]`. */
+function mixTokens({ site, heads }: BlockParts, rows: Tensor, tables: RopeTables, windows: number): Tensor {
+  return tidy(() => {
+    const length = rows.shape[0]! / windows;
+    const { count, keyValueCount, dim } = heads;
+    const project = (role: "qProj" | "kProj" | "vProj", headCount: number) =>
+      linear(rows, site(role)).reshape([windows, length, headCount, dim]).transpose(1, 2);
+    const turn = (y: Tensor) => rope(y, tables.cosine, tables.sine);
+    const q = turn(project("qProj", count));
+    const k = turn(project("kProj", keyValueCount));
+    const mixed = attention(q, k, project("vProj", keyValueCount));
+    return mixed.transpose(1, 2).reshape([windows * length, count * dim]);
+  });
+}
+
+/** y = x·Wᵀ + b for rows x. */
+const linear = (x: Tensor, { weight, bias }: LinearSite): Tensor =>
+  tidy(() => {
+    const y = x.matmul(weight.transpose());
+    return bias ? y.add(bias) : y;
+  });

@@ -1,0 +1,144 @@
+import {
+  type Checkpoint,
+  type LlamaConfig,
+  openTokenizer,
+  type Tokenizer,
+} from "@denoise-rotator/checkpoint";
+import type { LanguageModel, LogLikelihoodOptions } from "@denoise-rotator/contracts";
+import { type Backend, breathe, type Tensor, tidy } from "@denoise-rotator/core";
+import { Activations } from "./activations.js";
+import { gatherRows } from "./embedding.js";
+import type { DecoderFamily } from "./families/family.js";
+import { LanguageHead } from "./language-head.js";
+import type { LlamaBlock } from "./llama-block.js";
+import { type LoadBlockOptions, loadBlock, type WeightSource } from "./load-block.js";
+import { checkWindows } from "./windows.js";
+
+/**
+ * A causal language model on disk. Nothing stays on the device between calls; while one runs, the weights of one block
+ * are there at a time.
+ */
+export class Model implements LanguageModel, WeightSource, AsyncDisposable {
+  /** Directory it was opened from. */
+  readonly name: string;
+  readonly config: LlamaConfig;
+  readonly family: DecoderFamily;
+  readonly checkpoint: Checkpoint;
+  readonly device: Backend;
+  readonly #activationBatch: number | undefined;
+  #tokenizer: Promise<Tokenizer> | undefined;
+
+  /** @internal Use `openModel`. */
+  constructor(source: WeightSource, activationBatch: number | undefined) {
+    this.name = source.checkpoint.directory;
+    this.config = source.config;
+    this.family = source.family;
+    this.checkpoint = source.checkpoint;
+    this.device = source.device;
+    this.#activationBatch = activationBatch;
+  }
+
+  get vocabularySize(): number {
+    return this.config.vocabularySize;
+  }
+  get contextLength(): number {
+    return this.config.maxPositionEmbeddings;
+  }
+
+  /** Read from `tokenizer.json` when first asked for; rejects where there is none. */
+  get tokenizer(): Promise<Tokenizer> {
+    this.#tokenizer ??= openTokenizer(this.checkpoint.directory);
+    return this.#tokenizer;
+  }
+
+  /** Embedding rows `[ids, hidden]`. */
+  embed(ids: Int32Array): Promise<Float32Array> {
+    return gatherRows(this.checkpoint, this.family.embedding, ids);
+  }
+
+  /** What the first block reads for windows of one length. Throws `OptionError` naming a window that does not fit. */
+  async embedWindows(windows: readonly Int32Array[]): Promise<Activations> {
+    checkWindows(windows, this);
+    const activations = new Activations({
+      count: windows.length,
+      length: windows[0]!.length,
+      width: this.config.hiddenSize,
+      batchWindows: this.#activationBatch,
+    });
+    const size = activations.batchWindows;
+    for (let first = 0; first < windows.length; first += size) {
+      const batch = windows.slice(first, first + size);
+      const ids = new Int32Array(batch.length * activations.length);
+      batch.forEach((window, i) => {
+        ids.set(window, i * activations.length);
+      });
+      const values = await this.embed(ids);
+      activations.replace(first / size, values, this.family.embedding);
+    }
+    return activations;
+  }
+
+  /** Block `index` with its weights on the device; the caller disposes. */
+  loadBlock(index: number, options?: LoadBlockOptions): Promise<LlamaBlock> {
+    return loadBlock(this, index, options);
+  }
+
+  /**
+   * Hidden states of windows as they leave each block, in order. They are overwritten when the next is asked for.
+   */
+  async *hiddenStates(
+    windows: readonly Int32Array[],
+    options: LogLikelihoodOptions = {},
+  ): AsyncGenerator<Activations> {
+    const activations = await this.embedWindows(windows);
+    const { layerCount } = this.config;
+    for (let index = 0; index < layerCount; index++) {
+      options.signal?.throwIfAborted();
+      {
+        using block = await this.loadBlock(index);
+        await block.run(activations, options.signal);
+      }
+      options.onProgress?.(index + 1, layerCount);
+      yield activations;
+    }
+  }
+
+  async *logLikelihoods(
+    windows: readonly Int32Array[],
+    options: LogLikelihoodOptions = {},
+  ): AsyncGenerator<Float32Array> {
+    const last = await this.#lastStates(windows, options);
+    using head = await LanguageHead.load(this);
+    for (const [index, window] of windows.entries()) {
+      options.signal?.throwIfAborted();
+      yield await head.logLikelihoods(last, index, window);
+      await breathe();
+    }
+  }
+
+  /** Logits `[windows, tokens, vocabulary]`, all at once: for small inputs. The caller disposes. */
+  async logits(windows: readonly Int32Array[]): Promise<Tensor> {
+    const last = await this.#lastStates(windows);
+    using head = await LanguageHead.load(this);
+    using hidden = last.uploadFirst(last.count, this.device);
+    return tidy(() =>
+      head
+        .logits(hidden.reshape([last.tokens, last.width]))
+        .reshape([last.count, last.length, this.vocabularySize]),
+    );
+  }
+
+  /** Closes the checkpoint's files. The device stays the caller's. */
+  async dispose(): Promise<void> {
+    await this.checkpoint.close();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async #lastStates(windows: readonly Int32Array[], options?: LogLikelihoodOptions): Promise<Activations> {
+    let last: Activations | undefined;
+    for await (const states of this.hiddenStates(windows, options)) last = states;
+    return last!;
+  }
+}

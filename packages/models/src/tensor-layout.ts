@@ -1,0 +1,92 @@
+import { type Checkpoint, CheckpointError, type LlamaConfig } from "@denoise-rotator/checkpoint";
+import { type SiteRole, siteRoles } from "@denoise-rotator/contracts";
+import type { DecoderFamily } from "./families/family.js";
+
+/** A tensor a model needs, by name and shape. */
+export interface TensorNeed {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Shape `[out, in]` of every linear layer of a block. */
+export function linearShape(config: LlamaConfig, role: SiteRole): readonly [number, number] {
+  const { hiddenSize: hidden, intermediateSize: intermediate } = config;
+  const queries = config.headCount * config.headDim;
+  const keys = config.keyValueHeadCount * config.headDim;
+  const shapes: Record<SiteRole, readonly [number, number]> = {
+    qProj: [queries, hidden],
+    kProj: [keys, hidden],
+    vProj: [keys, hidden],
+    oProj: [hidden, queries],
+    gateProj: [intermediate, hidden],
+    upProj: [intermediate, hidden],
+    downProj: [hidden, intermediate],
+  };
+  return shapes[role];
+}
+
+/** Full names of the tensors of one block. */
+export function blockTensorNames(family: DecoderFamily, index: number) {
+  const prefix = family.blockName(index);
+  const at = (name: string) => `${prefix}.${name}`;
+  return {
+    prefix,
+    attentionNorm: at(family.attentionNorm),
+    feedForwardNorm: at(family.feedForwardNorm),
+    inputRotation: at(family.inputRotation),
+    linear: (role: SiteRole) => at(family.linears[role].name),
+  };
+}
+
+/** The tensors of block `index`, in the order they are written. */
+export function blockTensors(
+  config: LlamaConfig,
+  family: DecoderFamily,
+  index: number,
+  rotated = config.rotated,
+): TensorNeed[] {
+  const names = blockTensorNames(family, index);
+  const { hiddenSize } = config;
+  const needs: TensorNeed[] = [];
+  if (rotated && index > 0) needs.push({ name: names.inputRotation, shape: [hiddenSize, hiddenSize] });
+  needs.push({ name: names.attentionNorm, shape: [hiddenSize] });
+  for (const role of siteRoles) {
+    const shape = linearShape(config, role);
+    needs.push({ name: `${names.linear(role)}.weight`, shape });
+    if (family.linears[role].hasBias(config)) {
+      needs.push({ name: `${names.linear(role)}.bias`, shape: [shape[0]] });
+    }
+  }
+  needs.push({ name: names.feedForwardNorm, shape: [hiddenSize] });
+  return needs;
+}
+
+/** The tensors outside the blocks. */
+export function outerTensors(config: LlamaConfig, family: DecoderFamily, tied: boolean): TensorNeed[] {
+  const matrix = [config.vocabularySize, config.hiddenSize];
+  return [
+    { name: family.embedding, shape: matrix },
+    { name: family.finalNorm, shape: [config.hiddenSize] },
+    ...(tied ? [] : [{ name: family.head, shape: matrix }]),
+  ];
+}
+
+/**
+ * Checks from the headers alone that every tensor is there in the shape the configuration asks for.
+ *
+ * @throws {CheckpointError} `MISSING_TENSOR`, or `WRONG_SHAPE` naming file, tensor and both shapes.
+ */
+export function checkTensors(checkpoint: Checkpoint, config: LlamaConfig, family: DecoderFamily): void {
+  const blocks = Array.from({ length: config.layerCount }, (_, index) => blockTensors(config, family, index));
+  for (const { name, shape } of [
+    ...outerTensors(config, family, config.tieWordEmbeddings),
+    ...blocks.flat(),
+  ]) {
+    const found = checkpoint.shape(name);
+    if (found.length === shape.length && found.every((dim, axis) => dim === shape[axis])) continue;
+    throw new CheckpointError(
+      "WRONG_SHAPE",
+      `${checkpoint.fileOf(name)}: tensor "${name}" is [${found}], config.json asks for [${shape}]`,
+    );
+  }
+}
