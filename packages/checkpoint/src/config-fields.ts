@@ -84,6 +84,11 @@ export class ConfigFields {
 
 /** A value from a stranger's file, on one short line. */
 export function shown(value: unknown): string {
+  if (typeof value === "object" && value !== null && !isShallow(value)) return "nested";
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
+
+/** Whether no element is an object: deep nesting would exhaust the stack when printed. */
+const isShallow = (value: object): boolean =>
+  Object.values(value).every((x) => typeof x !== "object" || x === null);

@@ -97,10 +97,8 @@ function parseTensor(where: string, name: string, value: unknown, dataStart: num
   const { dtype: dtypeName, shape, data_offsets: offsets } = value;
   const dtype = typeof dtypeName === "string" ? parseFormatName(dtypeName) : undefined;
   if (!dtype) {
-    throw new CheckpointError(
-      "WRONG_DTYPE",
-      `${where} has the unknown dtype ${shorten(JSON.stringify(dtypeName))}`,
-    );
+    const what = typeof dtypeName === "string" ? `the unknown dtype "${shorten(dtypeName)}"` : "no dtype";
+    throw new CheckpointError("WRONG_DTYPE", `${where} has ${what}`);
   }
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw malformed("has a shape that is not a list of sizes");
@@ -170,7 +168,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Names from a stranger's file, short enough for one line. */
-function shorten(text: string | undefined): string {
-  const line = String(text).replace(/\p{Cc}/gu, "?");
+function shorten(text: string): string {
+  const line = text.replace(/\p{Cc}/gu, "?");
   return line.length > 80 ? `${line.slice(0, 77)}…` : line;
 }

@@ -1,3 +1,4 @@
+import { shown } from "./config-fields.js";
 import { CheckpointError } from "./errors.js";
 import { limits } from "./limits.js";
 
@@ -27,7 +28,7 @@ export function parseShardIndex(
     if (isPlainShardName(shard)) continue;
     throw new CheckpointError(
       "MALFORMED",
-      `${file}: weight_map puts "${tensor}" into ${JSON.stringify(shard)}, which is no plain *.safetensors file name`,
+      `${file}: weight_map puts "${tensor}" into ${shown(shard)}, which is no plain *.safetensors file name`,
     );
   }
   return new Map(entries);
