@@ -1,1 +1,2 @@
-export {};
+export { type PerplexityResult, perplexity } from "./perplexity.js";
+export { type EvenWindows, type EvenWindowsOptions, evenWindows } from "./windows.js";
