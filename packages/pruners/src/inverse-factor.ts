@@ -1,5 +1,5 @@
-import { fromTyped, type Tensor, take, tidy } from "@denoise-rotator/core";
-import { factorDamped, triangularInverse } from "@denoise-rotator/linalg";
+import { eye, fromTyped, type Tensor, take, tidy, triangularSolveInto } from "@denoise-rotator/core";
+import { factorDamped } from "@denoise-rotator/linalg";
 
 /** What SparseGPT needs of H. */
 export interface InverseFactor {
@@ -31,7 +31,8 @@ export async function inverseFactor(
   const factor = await factorDamped(turned, options);
   try {
     const { upper, dead } = tidy(() => {
-      const inverse = triangularInverse(factor.L, { lower: true });
+      const inverse = eye(size, { dtype: gram.dtype, backend: gram.backend });
+      triangularSolveInto(inverse, factor.L, { lower: true, transpose: false, unitDiagonal: false });
       return { upper: take(take(inverse, reversed, 0), reversed, 1), dead: gram.diagonal().equal(0) };
     });
     const dispose = () => {
@@ -41,5 +42,6 @@ export async function inverseFactor(
     return { upper, dead, damping: factor.damping, dispose };
   } finally {
     factor.L.dispose();
+    factor.dead.dispose();
   }
 }

@@ -63,8 +63,8 @@ export async function pruneBlock(
     try {
       for (const site of chosen) {
         requireStatistics(site);
-        const { error = Number.NaN, ...counts } = await pruneSite(site, pruner, { ...rest, shared });
-        const report = { ...counts, error };
+        const pruned = await pruneSite(site, pruner, { ...rest, shared });
+        const report = { ...pruned, error: pruned.error! }; // measured, as there are statistics
         sites.push(report);
         onSite?.(report);
       }

@@ -32,8 +32,8 @@ export interface SparseGptOptions extends PrunerOptions {
 const defaultDamping = 0.01;
 
 /**
- * SparseGPT (Frantar & Alistarh, arXiv 2301.00774): removes the smallest W_ij²/[H⁻¹]_jj-like scores w²/U_jj² and makes
- * up for it in the weights to the right. An unstructured share is taken of each block of columns, over all rows.
+ * SparseGPT (Frantar & Alistarh, arXiv 2301.00774): goes from left to right, removes what has the smallest
+ * w²/U_jj² (H⁻¹ = Uᵀ·U) and makes up for it in the weights to the right. An unstructured share is taken of each block of columns, over all rows.
  *
  * @throws OptionError if `damping` is negative or `blockSize` is not a positive integer.
  */
