@@ -10,6 +10,6 @@ export function prunedMask(S: Tensor, pattern: SparsityPattern, inputAxis: 0 | 1
   const mask =
     pattern.kind === "n:m"
       ? smallest(rows, { group: pattern.of, count: pattern.of - pattern.keep })
-      : smallest(rows, { count: Math.floor(pattern.sparsity * rows.shape[1]!) });
+      : smallest(rows, { count: Math.floor((pattern.sparsity + 1e-12) * rows.shape[1]!) });
   return inputAxis === 1 ? mask : mask.transpose();
 }
