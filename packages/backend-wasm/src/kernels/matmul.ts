@@ -49,26 +49,25 @@ export function matmul(engine: Engine, a: Operand, b: Operand, out: Operand, opt
       batch.strides[0]![0] === m * left.stride &&
       batch.strides[1]![0] === 0 &&
       batch.strides[2]![0] === m * outStride;
-    const common = { n, k, outStride, alpha: options.alpha, accumulate: options.accumulate };
+    const { alpha, accumulate } = options;
     const matrix = (factor: Factor, address: number): Matrix => ({
       address,
       stride: factor.stride,
       transposed: factor.transposed,
     });
-    if (folds) {
-      const [aStart, bStart, outStart] = starts;
-      const rows = m * batch.shape[0]!;
-      gemm(engine, { ...common, m: rows, a: matrix(left, aStart), b: matrix(right, bStart), out: outStart });
-      return;
-    }
-    forEachOffset(batch, ([aOffset, bOffset, outOffset]) => {
+    const multiply = (rows: number, aOffset: number, bOffset: number, outOffset: number) =>
       gemm(engine, {
-        ...common,
-        m,
-        a: matrix(left, starts[0] + 4 * aOffset!),
-        b: matrix(right, starts[1] + 4 * bOffset!),
-        out: starts[2] + 4 * outOffset!,
+        m: rows,
+        n,
+        k,
+        a: matrix(left, starts[0] + 4 * aOffset),
+        b: matrix(right, starts[1] + 4 * bOffset),
+        out: starts[2] + 4 * outOffset,
+        outStride,
+        alpha,
+        accumulate,
       });
-    });
+    if (folds) multiply(m * batch.shape[0]!, 0, 0, 0);
+    else forEachOffset(batch, ([p, q, r]) => multiply(m, p!, q!, r!));
   });
 }
