@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliDecompressSync } from "node:zlib";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -45,6 +46,22 @@ describe("Tokenizer", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("should give as many tokens of the embedded texts as the Python tokenizer, in seconds", async () => {
+    const { windows } = JSON.parse(await readFile(join(data, "reference.json"), "utf8"));
+    for (const [file, expected] of [
+      ["train.txt.br", windows.trainTokens],
+      ["test.txt.br", windows.testTokens],
+    ] as const) {
+      const texts = brotliDecompressSync(await readFile(join(data, file)))
+        .toString("utf8")
+        .split("\0");
+      const start = performance.now();
+      // The embedded model's stream has one token before each document.
+      expect(texts.reduce((total, part) => total + 1 + tokenizer.encode(part).length, 0)).toBe(expected);
+      expect(performance.now() - start).toBeLessThan(20_000);
+    }
   });
 
   it("should know its tokens", () => {
