@@ -22,7 +22,7 @@ export async function columnMetric(
   if (scale === "diagonal") return { matrix: withUnitMeanDiagonal(gram), inverse: false };
   const factor = await factorDamped(gram, options);
   try {
-    using inverse = await choleskyInverse(factor.L);
+    using inverse = choleskyInverse(factor.L);
     return { matrix: withUnitMeanDiagonal(inverse), inverse: true };
   } finally {
     factor.L.dispose();

@@ -62,7 +62,7 @@ export async function rotationProblem(block: DecoderBlock, importance: Importanc
   const metric = (role: SiteRole) =>
     columnMetric(scale === "one" ? undefined : requireStatistics(site[role]).gram, scale, {
       damping,
-      name: `${site[role].name}: H`,
+      name: site[role].name,
     });
   try {
     const attentionMetric = own(await metric("qProj"));

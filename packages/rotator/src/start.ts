@@ -37,11 +37,11 @@ async function principalAxes(block: DecoderBlock): Promise<Tensor> {
   using sum = tidy(() => {
     const [attention, mlp] = (["qProj", "gateProj"] as const).map((role) => {
       const { gram } = requireStatistics(siteOf(block, role));
-      return gram.div(gram.diagonal().sum());
+      return gram.div(gram.diagonal().sum().maximum(1e-30));
     });
     return attention!.add(mlp!);
   });
-  const { values, vectors } = await symmetricEigen(sum);
+  const { values, vectors } = await symmetricEigen(sum, { name: `${block.name}: H` });
   values.dispose();
   using ascending = vectors;
   const n = block.hiddenSize;

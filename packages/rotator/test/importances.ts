@@ -28,7 +28,7 @@ export function importanceOf(columnScale: ColumnScale): Importance {
 export async function dampedInverse(H: Tensor): Promise<Tensor> {
   const { L } = await factorDamped(H, { damping: 0.01, name: "H" });
   using factor = L;
-  return await choleskyInverse(factor);
+  return choleskyInverse(factor);
 }
 
 /** Orthogonal matrices `[n, size, size]` as products of Householder reflections of random vectors. */
