@@ -1,4 +1,5 @@
 export { Activations } from "./activations.js";
+export { type CalibrateOptions, calibrate } from "./calibrate.js";
 export type { DecoderFamily, LinearDescription } from "./families/family.js";
 export { llama } from "./families/llama.js";
 export { families } from "./families/registry.js";

@@ -1,0 +1,56 @@
+import type { WeightDType } from "@denoise-rotator/checkpoint";
+import type { LlamaBlock } from "./llama-block.js";
+import type { Model } from "./model.js";
+import { ModelOutput } from "./output/model-output.js";
+import { checkWindows } from "./windows.js";
+
+export interface CalibrateOptions {
+  /** Directory to write the changed model to; without it nothing is written. */
+  readonly out?: string;
+  /** Replace what is at `out`; default false. */
+  readonly force?: boolean;
+  /** How weights are stored; default each as it was. Changes of basis between blocks are f32 always. */
+  readonly dtype?: WeightDType;
+  /**
+   * Blocks may get residual bases, so the output has changes of basis between blocks and is no ordinary checkpoint of
+   * its family. The files are laid out before the first block: say it beforehand. Default false.
+   */
+  readonly rotated?: boolean;
+  /** Blocks that are run and written but not yielded. */
+  readonly skip?: (index: number) => boolean;
+  readonly signal?: AbortSignal;
+  /** Most bytes of one file of weights; default 5 · 10⁹. */
+  readonly maxShardBytes?: number;
+}
+
+/**
+ * Goes through a model block by block over calibration windows of one length. Each block comes with the calibration
+ * inputs that the blocks before it, as changed, produce: fold, capture, rotate and prune it in the loop's body. When
+ * the loop goes on, the block is written to `out`, run for its outputs and freed: do not keep it. After the last one
+ * `out` is put into place. Leaving the loop early, an error or `signal` removes what was written.
+ *
+ * @throws OptionError for windows that do not fit the model; {@link HubError} where `out` cannot be written;
+ *   NonFiniteError naming block and window.
+ */
+export async function* calibrate(
+  model: Model,
+  windows: readonly Int32Array[],
+  options: CalibrateOptions = {},
+): AsyncGenerator<LlamaBlock, void, undefined> {
+  const { out, signal, skip, rotated = false } = options;
+  signal?.throwIfAborted();
+  checkWindows(windows, model);
+  await using output =
+    out === undefined ? undefined : await ModelOutput.create(model, out, { ...options, rotated });
+  const inputs = await model.embedWindows(windows);
+  const { layerCount } = model.config;
+  for (let index = 0; index < layerCount; index++) {
+    signal?.throwIfAborted();
+    using block = await model.loadBlock(index, { inputs, signal });
+    if (!skip?.(index)) yield block;
+    signal?.throwIfAborted();
+    await output?.writeBlock(block);
+    if (index + 1 < layerCount) await block.run(inputs, signal);
+  }
+  await output?.finish();
+}

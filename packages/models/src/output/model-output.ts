@@ -1,0 +1,169 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointWriter, type WeightDType } from "@denoise-rotator/checkpoint";
+import { eye, fromTyped, OptionError, type Tensor, tidy } from "@denoise-rotator/core";
+import { OutputDirectory } from "@denoise-rotator/hub";
+import { readFloats } from "../activations.js";
+import type { LlamaBlock } from "../llama-block.js";
+import { loadTensor, type WeightSource } from "../load-block.js";
+import { blockTensorNames } from "../tensor-layout.js";
+import { outputConfig } from "./output-config.js";
+import { planOutput } from "./output-plan.js";
+
+export interface ModelOutputOptions {
+  /** Replace what is there. */
+  readonly force?: boolean | undefined;
+  /** Default: each tensor as it is in the source. */
+  readonly dtype?: WeightDType | undefined;
+  /** Blocks may have residual bases. */
+  readonly rotated: boolean;
+  /** Most bytes of a file. */
+  readonly maxShardBytes?: number | undefined;
+}
+
+/** Elements of embedding and head transformed at once. */
+const chunkElements = 2 ** 20;
+
+/** Files beside the weights that belong to a model. */
+const companions = [
+  ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
+  ...["vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "generation_config.json"],
+  ...["LICENSE", "LICENSE.txt", "NOTICE", "USE_POLICY.md"],
+];
+
+/**
+ * Writes a changed model block by block; appears at its path with `finish`, or not at all.
+ *
+ * With residual bases R_l: E·R_0 for the embedding, W_head·diag(g)·R_last for the head (final gain g := 1), and before
+ * every block but the first the `[out, in]` weight R_lᵀ·B_l·R_{l−1}, B_l being the change of basis of a source that was
+ * rotated before.
+ */
+export class ModelOutput implements AsyncDisposable {
+  readonly #source: WeightSource;
+  readonly #rotated: boolean;
+  readonly #directory: OutputDirectory;
+  readonly #writer: CheckpointWriter;
+  readonly #config: Record<string, unknown>;
+  /** Residual basis of the block written last. */
+  #basis: Tensor | undefined;
+
+  private constructor(
+    source: WeightSource,
+    rotated: boolean,
+    directory: OutputDirectory,
+    writer: CheckpointWriter,
+    config: Record<string, unknown>,
+  ) {
+    this.#source = source;
+    this.#rotated = rotated;
+    this.#directory = directory;
+    this.#writer = writer;
+    this.#config = config;
+  }
+
+  static async create(source: WeightSource, path: string, options: ModelOutputOptions): Promise<ModelOutput> {
+    const { force = false, dtype, maxShardBytes } = options;
+    const form = { rotated: options.rotated || source.config.rotated, dtype };
+    const entries = planOutput(source, form);
+    const config = outputConfig(source.config, form);
+    const directory = await OutputDirectory.create(path, { force });
+    try {
+      const limit = maxShardBytes === undefined ? {} : { maxShardBytes };
+      const writer = await CheckpointWriter.create(directory.workingPath, entries, limit);
+      return new ModelOutput(source, form.rotated, directory, writer, config);
+    } catch (error) {
+      await directory.abort();
+      throw error;
+    }
+  }
+
+  /** Writes a block's present tensors; blocks come in order. Throws {@link OptionError} for an unplanned rotation. */
+  async writeBlock(block: LlamaBlock): Promise<void> {
+    const { family } = this.#source;
+    const names = blockTensorNames(family, block.index);
+    if (block.residualBasis && !this.#rotated) {
+      throw new OptionError(
+        `${block.name} has a residual basis: give calibrate rotated: true, its output needs tensors between blocks`,
+      );
+    }
+    if (block.index === 0) {
+      await this.#writeRows(family.embedding, family.embedding, undefined, block.residualBasis);
+    } else if (this.#rotated) {
+      using boundary = this.#boundary(block);
+      await this.#write(names.inputRotation, boundary);
+    }
+    await this.#write(names.attentionNorm, block.attentionNorm);
+    for (const { name, weight, bias } of block.sites) {
+      await this.#write(`${name}.weight`, weight);
+      if (bias) await this.#write(`${name}.bias`, bias);
+    }
+    await this.#write(names.feedForwardNorm, block.feedForwardNorm);
+    this.#basis?.dispose();
+    this.#basis = block.residualBasis?.alias();
+  }
+
+  /** Writes what follows the blocks and puts the directory into place. */
+  async finish(): Promise<void> {
+    const { checkpoint, config, family } = this.#source;
+    using gain = await loadTensor(this.#source, family.finalNorm);
+    if (this.#rotated) {
+      const ones = new Float32Array(config.hiddenSize).fill(1);
+      await this.#writer.write(family.finalNorm, ones);
+      const head = config.tieWordEmbeddings ? family.embedding : family.head;
+      await this.#writeRows(head, family.head, gain, this.#basis);
+    } else {
+      await this.#write(family.finalNorm, gain);
+      if (!config.tieWordEmbeddings) await this.#writeRows(family.head, family.head);
+    }
+    await this.#writer.finish();
+    await writeFile(this.#directory.path("config.json"), `${JSON.stringify(this.#config, null, 2)}\n`);
+    for (const file of companions) {
+      const bytes = await readFile(join(checkpoint.directory, file)).catch(ignoreMissing);
+      if (bytes) await writeFile(this.#directory.path(file), bytes);
+    }
+    await this.#directory.commit();
+  }
+
+  /** Removes what was written, unless `finish` succeeded. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#basis?.dispose();
+    this.#basis = undefined;
+    await this.#writer.abort();
+    await this.#directory.abort();
+  }
+
+  async #write(name: string, x: Tensor): Promise<void> {
+    await this.#writer.write(name, await readFloats(x));
+  }
+
+  /** Copies a matrix `[rows, hidden]` as W·diag(gain)·basis, some rows at a time. */
+  async #writeRows(from: string, to: string, gain?: Tensor, basis?: Tensor): Promise<void> {
+    const { checkpoint, device } = this.#source;
+    const [rows, width] = checkpoint.shape(from) as [number, number];
+    const step = Math.max(1, Math.floor(chunkElements / width));
+    for (let begin = 0; begin < rows; begin += step) {
+      const end = Math.min(rows, begin + step);
+      const values = await checkpoint.readRows(from, begin, end);
+      using turned = tidy(() => {
+        const x = fromTyped(values, [end - begin, width], "f32", device);
+        const scaled = gain ? x.mul(gain) : x;
+        return basis ? scaled.matmul(basis) : scaled;
+      });
+      await this.#writer.writeRows(to, begin, await readFloats(turned));
+    }
+  }
+
+  /** R_lᵀ·B_l·R_{l−1}, missing ones being the identity. */
+  #boundary({ hiddenSize, device, inputRotation, residualBasis }: LlamaBlock): Tensor {
+    return tidy(() => {
+      let product = eye(hiddenSize, { backend: device });
+      if (residualBasis) product = product.matmul(residualBasis.transpose());
+      if (inputRotation) product = product.matmul(inputRotation);
+      return this.#basis ? product.matmul(this.#basis) : product;
+    });
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+}
