@@ -1,5 +1,5 @@
-import { eye, fromTyped, type Tensor, take, tidy, triangularSolveInto } from "@denoise-rotator/core";
-import { factorDamped } from "@denoise-rotator/linalg";
+import { fromTyped, type Tensor, take, tidy } from "@denoise-rotator/core";
+import { factorDamped, inverseTriangular } from "@denoise-rotator/linalg";
 
 /** What SparseGPT needs of H. */
 export interface InverseFactor {
@@ -18,7 +18,7 @@ export interface InverseFactor {
  * H is never inverted: with J the reversal of the order, J·H·J = L·Lᵀ gives H = (J·L·J)·(J·L·J)ᵀ where J·L·J is upper
  * triangular, so that U = (J·L·J)⁻¹ = J·L⁻¹·J. One factorisation and one triangular inverse, both backward stable.
  *
- * @throws NotPositiveDefiniteError naming `name` if no damping that linalg tries helps.
+ * @throws NotPositiveDefiniteError naming `name` if no damping that linalg tries helps; its pivot counts from the last input.
  */
 export async function inverseFactor(
   gram: Tensor,
@@ -28,11 +28,13 @@ export async function inverseFactor(
   const order = Int32Array.from({ length: size }, (_, i) => size - 1 - i);
   using reversed = fromTyped(order, [size], "i32", gram.backend);
   using turned = tidy(() => take(take(gram, reversed, 0), reversed, 1));
-  const factor = await factorDamped(turned, options);
+  const factor = await factorDamped(turned, {
+    damping: options.damping,
+    name: `${options.name}: H with its inputs in reverse order`,
+  });
   try {
     const { upper, dead } = tidy(() => {
-      const inverse = eye(size, { dtype: gram.dtype, backend: gram.backend });
-      triangularSolveInto(inverse, factor.L, { lower: true, transpose: false, unitDiagonal: false });
+      const inverse = inverseTriangular(factor.L);
       return { upper: take(take(inverse, reversed, 0), reversed, 1), dead: gram.diagonal().equal(0) };
     });
     const dispose = () => {
@@ -42,6 +44,5 @@ export async function inverseFactor(
     return { upper, dead, damping: factor.damping, dispose };
   } finally {
     factor.L.dispose();
-    factor.dead.dispose();
   }
 }

@@ -120,7 +120,10 @@ async function sweepWindow(
   return errors;
 }
 
-/** S_ij = W_ij²/[H⁻¹]_jj with H damped as SparseGPT does. */
+/**
+ * S_ij = W_ij²/[H⁻¹]_jj with H damped as SparseGPT does. Its gradient is `columnScale`'s closed form: `of` awaits the
+ * factorisation, which tapes do not see.
+ */
 export function sparsegptImportance(options: { damping?: number } = {}): Importance {
   const { damping = defaultDamping } = options;
   if (!(damping >= 0 && Number.isFinite(damping))) {

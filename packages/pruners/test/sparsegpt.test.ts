@@ -1,9 +1,9 @@
-import { OptionError, tidy } from "@denoise-rotator/core";
+import { NotPositiveDefiniteError, OptionError, tidy } from "@denoise-rotator/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pruneSite, sparsegpt, sparsegptImportance, wanda } from "../src/index.js";
 import { inverseFactor } from "../src/inverse-factor.js";
-import { disposable, numbers, patternAndShape, randomSite } from "./layers.js";
+import { backend, disposable, numbers, patternAndShape, randomSite, siteWith } from "./layers.js";
 import { dampedHessian, energy, leastSquaresEnergy } from "./least-squares.js";
 
 describe("sparsegpt", () => {
@@ -96,6 +96,28 @@ describe("sparsegpt", () => {
     const mean = [0, 1, 2, 3, 4, 5, 6, 7].reduce((sum, j) => sum + H[j * 9]!, 0) / 8;
     const report = await pruneSite(site, sparsegpt({ damping: 0.25 }));
     expect(report.damping).toBeCloseTo(0.25 * mean, 8);
+  });
+
+  it("should raise the damping where H is not positive definite, and say so", async () => {
+    const indefinite = [
+      [1, 1.5],
+      [1.5, 1],
+    ];
+    using site = disposable(siteWith([[1, 2]], indefinite));
+    expect((await pruneSite(site, sparsegpt())).damping).toBeCloseTo(1, 6);
+  });
+
+  it("should name the site where no damping helps", async () => {
+    const indefinite = [
+      [1, 2],
+      [2, 1],
+    ];
+    using site = disposable(siteWith([[1, 2]], indefinite));
+    const before = backend.capabilities.allocatedBytes();
+    const failing = pruneSite(site, sparsegpt({ damping: 0 }));
+    await expect(failing).rejects.toThrow(NotPositiveDefiniteError);
+    await expect(failing).rejects.toThrow(/^block\.0\.up: H with its inputs in reverse order/);
+    expect(backend.capabilities.allocatedBytes()).toBe(before);
   });
 
   it("should reject impossible options", () => {
