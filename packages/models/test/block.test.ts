@@ -47,7 +47,8 @@ async function directInputs(block: LlamaBlock, model: Model) {
   };
   const attentionGain = [...Array.from(await toNumbers(block.attentionNorm))];
   const feedForwardGain = [...Array.from(await toNumbers(block.feedForwardNorm))];
-  const basis = block.residualBasis ? await rows(block.residualBasis.transpose()) : undefined;
+  using turned = block.residualBasis?.transpose();
+  const basis = turned && (await rows(turned));
   const groups: Matrix[] = [[], [], [], []];
   for (let w = 0; w < inputs!.count; w++) {
     const flat = [...inputs!.window(w)];
