@@ -1,0 +1,125 @@
+import {
+  choleskyPanelInto,
+  copyInto,
+  defineOp,
+  gram,
+  matmulInto,
+  NotPositiveDefiniteError,
+  type Tensor,
+  tidy,
+  triangularSolveInto,
+  zeros,
+} from "@denoise-rotator/core";
+import { matricesOf, squareSize, symmetricPart } from "./matrices.js";
+import { diagonalMask, lowerTriangle } from "./triangle.js";
+import { inverseTriangular, solveTriangular } from "./triangular.js";
+
+const panel = 64;
+
+/** Right-looking blocked Cholesky of one matrix in place; the upper triangle is left with intermediate values. */
+function factorBlocked(a: Tensor, info: Tensor): void {
+  const n = a.shape[0]!;
+  for (let start = 0; start < n; start += panel) {
+    tidy(() => {
+      const stop = Math.min(n, start + panel);
+      const corner = a.slice([start, stop], [start, stop]);
+      choleskyPanelInto(corner, info, start);
+      if (stop === n) return;
+      const below = a.slice([stop], [start, stop]);
+      const solved = zeros([stop - start, n - stop], { dtype: a.dtype, backend: a.backend });
+      copyInto(solved, below.transpose());
+      triangularSolveInto(solved, corner, { lower: true, transpose: false, unitDiagonal: false });
+      copyInto(below, solved.transpose());
+      subtractOuter(a, solved, stop);
+    });
+  }
+}
+
+/** Lower block triangle of a[from:, from:] −= sᵀ·s. */
+function subtractOuter(a: Tensor, s: Tensor, from: number): void {
+  const n = a.shape[0]!;
+  const width = 2 * panel;
+  for (let left = from; left < n; left += width) {
+    tidy(() => {
+      const right = Math.min(n, left + width);
+      const rows = s.slice(null, [left - from]).transpose();
+      const columns = s.slice(null, [left - from, right - from]);
+      matmulInto(a.slice([left], [left, right]), rows, columns, { accumulate: true, alpha: -1 });
+    });
+  }
+}
+
+/** Outputs L `[…, n, n]` and i32 `info` `[1]`: 0, or 1 + the first bad pivot (of the first bad matrix of a stack). */
+export const choleskyOp = defineOp({
+  name: "cholesky",
+  forward: ([a]) => {
+    squareSize(a!, "cholesky");
+    const info = zeros([1], { dtype: "i32", backend: a!.backend });
+    const L = tidy(() => {
+      const work = zeros(a!.shape, { dtype: a!.dtype, backend: a!.backend });
+      copyInto(work, a!);
+      for (const matrix of matricesOf(work)) factorBlocked(matrix, info);
+      return lowerTriangle(work);
+    });
+    return [L, info];
+  },
+  vjp: ([g], { outputs: [L] }) => {
+    // Murray 2016 (arXiv 1602.07527), eq. 10: sym(L⁻ᵀ · Φ(Lᵀ·g) · L⁻¹), Φ the lower triangle with half its diagonal.
+    if (!g) return [undefined];
+    const product = L!.transpose().matmul(g);
+    const half = lowerTriangle(product).sub(diagonalMask(product).mul(0.5));
+    const left = solveTriangular(L!, half, { transpose: true });
+    return [symmetricPart(solveTriangular(L!, left.transpose(), { transpose: true }))];
+  },
+});
+
+/**
+ * L with a = L·Lᵀ, lower triangular with exact zeros above, of symmetric `a` `[…, n, n]` of which the lower triangle is
+ * read. Synchronous and differentiable (the gradient is symmetric); where `a` is not positive definite the columns of
+ * L from the failing pivot on are NaN. See {@link cholesky} for the checked one.
+ */
+export const choleskyUnchecked = (a: Tensor): Tensor => tidy(() => choleskyOp.applyAll([a], undefined)[0]!);
+
+/**
+ * The Cholesky factor L `[…, n, n]` of symmetric `a`: a = L·Lᵀ, lower triangular with positive diagonal. Only the lower
+ * triangle of `a` is read. Blocked, panels of 64.
+ *
+ * @param options.name names the matrix in the error; default `the matrix`.
+ * @throws NotPositiveDefiniteError with the first pivot that is not positive (or NaN).
+ */
+export async function cholesky(a: Tensor, options: { readonly name?: string } = {}): Promise<Tensor> {
+  const { L, pivot } = await tryCholesky(a);
+  if (pivot === undefined) return L;
+  L.dispose();
+  throw new NotPositiveDefiniteError(pivot, options.name ?? "the matrix");
+}
+
+/** L and the pivot that failed, if one did. */
+export async function tryCholesky(a: Tensor): Promise<{ L: Tensor; pivot: number | undefined }> {
+  const [L, info] = choleskyOp.applyAll([a], undefined) as [Tensor, Tensor];
+  using flag = info;
+  try {
+    const code = (await flag.read())[0]!;
+    return { L, pivot: code === 0 ? undefined : code - 1 };
+  } catch (error) {
+    L.dispose();
+    throw error;
+  }
+}
+
+/** a⁻¹ `[n, n]`, exactly symmetric, from its Cholesky factor L: L⁻ᵀ·L⁻¹. Differentiable. */
+export const choleskyInverse = (L: Tensor): Tensor =>
+  tidy(() => {
+    const inverse = inverseTriangular(L);
+    return L.rank === 2 ? gram(inverse) : symmetricPart(inverse.transpose().matmul(inverse));
+  });
+
+/**
+ * a⁻¹ of symmetric positive definite `a` `[n, n]` by Cholesky, exactly symmetric.
+ *
+ * @throws NotPositiveDefiniteError as {@link cholesky}.
+ */
+export async function inverseSpd(a: Tensor, options: { readonly name?: string } = {}): Promise<Tensor> {
+  using L = await cholesky(a, options);
+  return choleskyInverse(L);
+}

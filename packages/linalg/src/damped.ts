@@ -1,0 +1,99 @@
+import {
+  diagonalMatrix,
+  fromArray,
+  NonFiniteError,
+  NotPositiveDefiniteError,
+  OptionError,
+  type Tensor,
+  tidy,
+  toNumbers,
+} from "@denoise-rotator/core";
+import { tryCholesky } from "./cholesky.js";
+import { squareSize } from "./matrices.js";
+
+export interface DampedOptions {
+  /** Share of the mean diagonal that is added to the diagonal; ≥ 0. SparseGPT uses 0.01. */
+  readonly damping: number;
+  /** What errors call the matrix: the layer. */
+  readonly name: string;
+}
+
+export interface DampedFactor {
+  /** Lower triangular `[n, n]`: L·Lᵀ is the damped matrix. The caller disposes. */
+  readonly L: Tensor;
+  /** What was added to every diagonal element, absolutely. */
+  readonly damping: number;
+  /** The share of the mean diagonal that was added: as asked, or ten times that for each retry. */
+  readonly relativeDamping: number;
+  /** Columns j with H_jj = 0, whose diagonal became 1 before damping. */
+  readonly dead: readonly number[];
+}
+
+/** Further attempts after the first, each with ten times the damping. */
+const retries = 3;
+
+/**
+ * The Cholesky factor of H + λ·I for a Gram matrix `H` `[n, n]`, λ = damping · mean(diag H). Dead columns get H_jj = 1
+ * first, as in SparseGPT (arXiv 2301.00774). Where a pivot fails, or L·Lᵀ misses the damped matrix by more than rounding
+ * explains, the damping is raised tenfold, up to three times.
+ *
+ * @throws NonFiniteError naming `name` if the diagonal holds NaN, infinity or a negative number;
+ *   NotPositiveDefiniteError naming `name`, the dampings tried and the last pivot; OptionError for a negative damping.
+ */
+export async function factorDamped(H: Tensor, options: DampedOptions): Promise<DampedFactor> {
+  const { damping, name } = options;
+  const n = squareSize(H, `factorDamped of ${name}`);
+  if (!(damping >= 0 && damping < Number.POSITIVE_INFINITY))
+    throw new OptionError(`damping ${damping} is not ≥ 0`);
+  using diagonal = H.diagonal();
+  const values = Array.from(await toNumbers(diagonal));
+  checkDiagonal(values, name);
+  const dead = values.flatMap((value, j) => (value === 0 ? [j] : []));
+  const revived = values.map((value) => value || 1);
+  const mean = n === 0 ? 0 : revived.reduce((sum, value) => sum + value, 0) / n;
+  let pivot = 0;
+  for (let attempt = 0; attempt <= retries; attempt++) {
+    const relativeDamping = damping * 10 ** attempt;
+    const added = relativeDamping * mean;
+    using damped = tidy(() => {
+      const change = revived.map((value, j) => value + added - values[j]!);
+      return H.add(diagonalMatrix(fromArray(change, [n], { dtype: H.dtype, backend: H.backend })));
+    });
+    const result = await tryCholesky(damped);
+    if (result.pivot === undefined && (await reproduces(result.L, damped, n))) {
+      return { L: result.L, damping: added, relativeDamping, dead };
+    }
+    result.L.dispose();
+    pivot = result.pivot ?? n - 1;
+  }
+  throw new NotPositiveDefiniteError(
+    pivot,
+    `${name} with damping ${damping} … ${damping * 10 ** retries} of its mean diagonal`,
+  );
+}
+
+function checkDiagonal(values: readonly number[], name: string): void {
+  const at = values.findIndex((value) => !(value >= 0 && value < Number.POSITIVE_INFINITY));
+  if (at >= 0) {
+    throw new NonFiniteError(
+      `statistics of ${name}: diagonal element ${at} is ${values[at]}; a Gram matrix has finite ones ≥ 0`,
+    );
+  }
+}
+
+/**
+ * Whether L·(Lᵀ·v) = a·v up to rounding for one fixed vector v of ±1. Rounding explains
+ * |L·Lᵀ − a|_ij ≤ (n + 1)·ε·√(a_ii·a_jj) (Higham, Accuracy and Stability, theorem 10.3); ten times that is allowed.
+ */
+async function reproduces(L: Tensor, a: Tensor, n: number): Promise<boolean> {
+  if (n === 0) return true;
+  const epsilon = L.dtype === "f64" ? 2 ** -53 : 2 ** -24;
+  using ok = tidy(() => {
+    const signs = Array.from({ length: n }, (_, j) => (((j * 2654435761) >>> 7) & 1 ? 1 : -1));
+    const v = fromArray(signs, [n, 1], { dtype: L.dtype, backend: L.backend });
+    const residual = L.matmul(L.transpose().matmul(v)).sub(a.matmul(v)).abs().squeeze(1);
+    const roots = a.diagonal().sqrt();
+    return residual.lessEqual(roots.mul(roots.sum()).mul(10 * (n + 1) * epsilon)).all();
+  });
+  return (await ok.read())[0] === 1;
+}
