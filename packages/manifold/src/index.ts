@@ -1,1 +1,10 @@
-export {};
+export { euclidean } from "./euclidean.js";
+export type { Manifold } from "./manifold.js";
+export { type MinimizeOptions, type MinimizeResult, type MinimizeStep, minimize } from "./minimize.js";
+export { type OrthogonalOptions, orthogonal } from "./orthogonal.js";
+export { orthonormalityError } from "./orthonormal.js";
+export { type ProductManifold, product } from "./product.js";
+export { type MuonOptions, muon, muonSteps } from "./solvers/muon.js";
+export { type QrAdamOptions, qrAdam, qrAdamSteps } from "./solvers/qr-adam.js";
+export type { OrthogonalObjective, Solver, SolverOptions, SolverResult } from "./solvers/solver.js";
+export { stiefel } from "./stiefel.js";
