@@ -7,8 +7,10 @@ import {
 import { OptionError, type Tensor } from "@denoise-rotator/core";
 import {
   muon,
+  muonSteps,
   type OrthogonalObjective,
   qrAdam,
+  qrAdamSteps,
   type Solver,
   type SolverResult,
 } from "@denoise-rotator/manifold";
@@ -50,7 +52,7 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
   const { signal, objective: kind = "direct" } = options;
   const pattern = parsePattern(options.pattern ?? "2:4");
   const solver = options.solver ?? (kind === "direct" ? muon() : qrAdam());
-  const { steps = solver.name === "qr-adam" ? 2000 : 60 } = options;
+  const { steps = solver.name === "qr-adam" ? qrAdamSteps : muonSteps } = options;
   if (kind !== "direct" && kind !== "entropy") throw new OptionError(`objective ${kind}: direct or entropy`);
   if (!Number.isInteger(steps) || steps < 0) throw new OptionError(`steps ${steps}: an integer ≥ 0`);
   signal?.throwIfAborted();
@@ -88,23 +90,16 @@ async function solve(
 ): Promise<SolverResult> {
   const { solver, steps, learningRate, onStep, signal, pattern } = options;
   const points = await startingPoint(options.start, block, problem, pattern.kind === "n:m" ? pattern.of : 4);
-  if (steps === 0) {
-    const value = await valueAt(objective, points);
-    return { points, start: value, best: value, steps, trace: [] };
-  }
-  const result = await solver
-    .minimize(objective, points, {
+  try {
+    return await solver.minimize(objective, points, {
       steps,
       ...(learningRate === undefined ? {} : { learningRate }),
       ...(onStep ? { onStep } : {}),
       ...(signal ? { signal } : {}),
-    })
-    .catch((error: unknown) => {
-      for (const point of points) point.dispose();
-      throw error;
     });
-  for (const point of points) if (!result.points.includes(point)) point.dispose();
-  return result;
+  } finally {
+    for (const point of points) point.dispose();
+  }
 }
 
 async function valueAt(objective: OrthogonalObjective, points: readonly Tensor[]): Promise<number> {
