@@ -9,7 +9,7 @@ import type { ConformanceCase } from "./kernel-case.js";
 import { type Tolerances, tolerances } from "./tolerances.js";
 
 export interface ConformanceOptions {
-  /** Samples per case (a few cases take a multiple). Default 40. */
+  /** Samples per case (a few cases take a multiple). Default 100. */
   readonly runs?: number;
   /** Seed of all samples. Default: fast-check's, which it prints when a case fails. */
   readonly seed?: number;
@@ -26,7 +26,7 @@ export interface ConformanceOptions {
  */
 export function conformanceCases(options: ConformanceOptions = {}): ConformanceCase[] {
   const settings = {
-    runs: options.runs ?? 40,
+    runs: options.runs ?? 100,
     seed: options.seed,
     subnormals: options.subnormals ?? true,
     tolerances: { ...tolerances, ...options.tolerances },

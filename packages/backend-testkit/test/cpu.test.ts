@@ -1,5 +1,10 @@
 import { createCpuBackend } from "@denoise-rotator/core";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { describeBackend } from "../src/index.js";
+import { coreOpTable, describeBackend, gradientCases } from "../src/index.js";
 
-describeBackend("cpu", createCpuBackend, { describe, it, beforeAll, afterAll });
+describeBackend(
+  "cpu",
+  createCpuBackend,
+  { describe, it, beforeAll, afterAll },
+  { cases: gradientCases(coreOpTable) },
+);
