@@ -1,0 +1,116 @@
+import {
+  fromArray,
+  item,
+  NonFiniteError,
+  NotPositiveDefiniteError,
+  OptionError,
+  tensor,
+  tidy,
+} from "@denoise-rotator/core";
+import { describe, expect, it } from "vitest";
+import { factorDamped, symmetricEigen, symmetricPart } from "../src/index.js";
+import { largestDifference, normal, orthonormality, positiveDefinite } from "./support.js";
+
+describe("symmetricEigen", () => {
+  it.each([0, 1, 2, 3, 50, 128])("should diagonalise at n = %i", async (n) => {
+    const a = tidy(() => symmetricPart(normal(n, [n, n], "f64")));
+    const { values, vectors } = await symmetricEigen(a);
+    const eigenvalues = Array.from(await values.read());
+    expect(eigenvalues).toEqual(eigenvalues.toSorted((p, q) => p - q));
+    expect(await orthonormality(vectors)).toBeLessThan(1e-12);
+    expect(await largestDifference(vectors.mul(values).matmul(vectors.transpose()), a)).toBeLessThan(1e-12);
+  });
+
+  it("should handle repeated, zero and graded eigenvalues", async () => {
+    const ranks = normal(1, [40, 3], "f64");
+    const a = tidy(() => ranks.matmul(ranks.transpose()).mul(1e8));
+    const { values, vectors } = await symmetricEigen(a);
+    const eigenvalues = Array.from(await values.read());
+    expect(Math.abs(eigenvalues[36]!)).toBeLessThan(1e-14 * eigenvalues[39]! * 40);
+    expect(await orthonormality(vectors)).toBeLessThan(1e-12);
+    const { values: ones } = await symmetricEigen(
+      tensor([
+        [1, 0],
+        [0, 1],
+      ]),
+    );
+    expect(Array.from(await ones.read())).toEqual([1, 1]);
+  });
+
+  it("should make the largest component positive", async () => {
+    const { vectors } = await symmetricEigen(symmetricPart(normal(4, [9, 9])));
+    const largest = vectors
+      .max({ axis: 0 })
+      .sub(vectors.abs().max({ axis: 0 }))
+      .abs()
+      .max();
+    expect(await item(largest)).toBe(0);
+  });
+
+  it("should refuse NaN in either triangle", async () => {
+    await expect(
+      symmetricEigen(
+        tensor([
+          [1, Number.NaN],
+          [0, 1],
+        ]),
+        { name: "H" },
+      ),
+    ).rejects.toThrow(/^H holds NaN/);
+  });
+});
+
+describe("factorDamped", () => {
+  it("should factor H + damping · mean diagonal", async () => {
+    const H = positiveDefinite(1, 80);
+    const { L, damping, relativeDamping, dead } = await factorDamped(H, { damping: 0.01, name: "q" });
+    const mean = await item(H.diagonal().mean());
+    expect(damping).toBeCloseTo(0.01 * mean, 6);
+    expect([relativeDamping, dead]).toEqual([0.01, []]);
+    const shift = tidy(() => L.matmul(L.transpose()).sub(H));
+    expect(await item(shift.diagonal().mean())).toBeCloseTo(damping, 5);
+    expect(await item(shift.abs().sum().sub(shift.diagonal().abs().sum()))).toBeLessThan(1e-2);
+  });
+
+  it("should revive dead columns", async () => {
+    const H = tensor(
+      [
+        [4, 0, 1],
+        [0, 0, 0],
+        [1, 0, 3],
+      ],
+      { dtype: "f64" },
+    );
+    const { L, damping, dead } = await factorDamped(H, { damping: 0.03, name: "q" });
+    expect(dead).toEqual([1]);
+    expect(damping).toBeCloseTo(0.03 * (8 / 3), 12);
+    expect(await item(L.diagonal().slice([1, 2]).sum())).toBeCloseTo(Math.sqrt(1.08), 12);
+  });
+
+  it("should raise the damping tenfold until it holds", async () => {
+    const H = fromArray([1, 1.05, 1.05, 1], [2, 2]);
+    const { relativeDamping } = await factorDamped(H, { damping: 0.01, name: "q" });
+    expect(relativeDamping).toBeCloseTo(0.1, 12);
+  });
+
+  it("should name the layer where no damping helps, and where numbers are bad", async () => {
+    const hopeless = fromArray([1, 100, 100, 1], [2, 2]);
+    const failure = factorDamped(hopeless, { damping: 0.01, name: "blocks.3.downProj" });
+    await expect(failure).rejects.toThrow(NotPositiveDefiniteError);
+    await expect(failure).rejects.toMatchObject({
+      pivot: 1,
+      message: expect.stringContaining("blocks.3.downProj"),
+    });
+    const bad = fromArray([1, 0, 0, Number.NaN], [2, 2]);
+    await expect(factorDamped(bad, { damping: 0.01, name: "q" })).rejects.toThrow(NonFiniteError);
+    await expect(factorDamped(hopeless, { damping: -1, name: "q" })).rejects.toThrow(OptionError);
+  });
+
+  it("should leave nothing behind but L", async () => {
+    const H = positiveDefinite(2, 40);
+    const before = H.backend.capabilities.allocatedBytes();
+    const { L } = await factorDamped(H, { damping: 0.01, name: "q" });
+    L.dispose();
+    expect(H.backend.capabilities.allocatedBytes()).toBe(before);
+  });
+});

@@ -1,0 +1,70 @@
+import { type WasmBackend, wasm } from "@denoise-rotator/backend-wasm";
+import { item, Random, stack, type Tensor, tidy } from "@denoise-rotator/core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { muon, type OrthogonalObjective, orthogonal, orthonormalityError, qrAdam } from "../src/index.js";
+
+/** ‖A·R − B‖²/size, gradients in closed form. */
+function procrustes(A: Tensor, B: Tensor): OrthogonalObjective {
+  return {
+    name: "procrustes",
+    async evaluate([R]) {
+      const { value, gradient } = tidy(() => {
+        const residual = A.matmul(R!).sub(B);
+        const gradient = A.transpose()
+          .matmul(residual)
+          .mul(2 / B.size);
+        return { value: residual.square().mean(), gradient };
+      });
+      using scalar = value;
+      return { value: await item(scalar), gradients: [gradient] };
+    },
+  };
+}
+
+describe("on wasm", () => {
+  let backend: WasmBackend;
+  beforeAll(async () => {
+    backend = await wasm();
+  });
+  afterAll(() => backend.dispose());
+
+  // Points are re-orthogonalised every 20 steps: 99 end just before that, as far off as 999 would.
+  it.each([
+    [17, 999],
+    [64, 999],
+    [128, 999],
+    [256, 99],
+  ])("should stay orthogonal at n = %i after %i Cayley steps", async (n, steps) => {
+    const rng = new Random(n);
+    const A = rng.normal([n, n], { backend });
+    const B = rng.normal([n, n], { backend });
+    let last = 0;
+    const base = procrustes(A, B);
+    const watching: OrthogonalObjective = {
+      name: base.name,
+      evaluate: async (points) => {
+        using error = orthonormalityError(points[0]!);
+        last = Math.max(last, await item(error));
+        return base.evaluate(points);
+      },
+    };
+    const start = orthogonal(n).random(rng, { backend });
+    const result = await muon({ newtonSchulzSteps: 2 }).minimize(watching, [start], { steps });
+    expect(last).toBeLessThan(1e-5);
+    expect(result.best).toBeLessThan(result.start);
+  });
+
+  it("should run qr-adam, and a stack", async () => {
+    const rng = new Random(1);
+    const [A, B] = [rng.normal([80, 70], { backend }), rng.normal([80, 70], { backend })];
+    const start = orthogonal(70).random(rng, { backend });
+    const result = await qrAdam().minimize(procrustes(A, B), [start], { steps: 50 });
+    expect(result.best).toBeLessThan(result.start);
+    expect(await item(orthonormalityError(result.points[0]!))).toBeLessThan(1e-5);
+    const point = orthogonal(16).random(rng, { backend });
+    const [left, right] = [rng.normal([2, 16, 16], { backend }), rng.normal([2, 16, 16], { backend })];
+    const stacked = await muon().minimize(procrustes(left, right), [stack([point, point])], { steps: 30 });
+    expect(stacked.best).toBeLessThan(stacked.start);
+    expect(await item(orthonormalityError(stacked.points[0]!))).toBeLessThan(1e-5);
+  });
+});
