@@ -72,9 +72,7 @@ class PruneRun {
     if (options.saveRotation !== null) await saveRotations(resolve(options.saveRotation), context.learned);
 
     await using written = await openNamedModel(this.#directory, this.#model.device);
-    const layers = blocks.flatMap(({ sites }) =>
-      sites.filter(({ skipped }) => !skipped).map(({ name }) => name),
-    );
+    const layers = blocks.flatMap(({ sites }) => sites.map(({ name }) => name));
     const maskValid = await this.#clock.measure("verify", () =>
       masksValid(written.checkpoint, layers, pattern),
     );

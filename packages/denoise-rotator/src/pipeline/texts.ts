@@ -19,8 +19,8 @@ export async function tokensOf(
   option: string,
 ): Promise<Int32Array> {
   const texts = source === "embedded" ? await documents(split) : await readTexts(source, option);
-  const { tokenizer } = model;
-  const first = model.config.bosTokenId;
+  const tokenizer = await model.tokenizer;
+  const [first] = model.config.bosTokenIds;
   const parts: Int32Array[] = [];
   for (const text of texts) {
     if (first !== undefined) parts.push(Int32Array.of(first));
