@@ -1,4 +1,5 @@
 import type { Backend, DeviceBuffer, RequiredKernels } from "../backend.js";
+import { BackendError } from "../errors.js";
 import { sizeOf } from "../shape.js";
 import { binary, select, unary } from "./elementwise.js";
 import { argsort, gather, scatterAdd, smallest } from "./indexing.js";
@@ -30,6 +31,7 @@ const kernels: RequiredKernels = {
  */
 export function createCpuBackend(): Backend {
   let allocated = 0;
+  let disposed = false;
   const read = (buffer: DeviceBuffer, byteOffset: number, byteLength: number) =>
     new Uint8Array(bytesOf(buffer).slice(byteOffset, byteOffset + byteLength));
   return {
@@ -43,6 +45,7 @@ export function createCpuBackend(): Backend {
     },
     kernels,
     allocate(byteLength): HostBuffer {
+      if (disposed) throw new BackendError("the cpu backend was disposed of; create a new one");
       allocated += byteLength;
       return { bytes: new ArrayBuffer(byteLength) };
     },
@@ -54,9 +57,15 @@ export function createCpuBackend(): Backend {
     read: async (buffer, byteOffset, byteLength) => read(buffer, byteOffset, byteLength),
     readSync: read,
     flush() {},
-    async dispose() {},
+    async dispose() {
+      disposed = true;
+    },
   };
 }
 
-/** The shared cpu backend, the default of new tensors. */
-export const cpu: Backend = /* @__PURE__ */ createCpuBackend();
+function createSharedCpu(): Backend {
+  return { ...createCpuBackend(), async dispose() {} };
+}
+
+/** The shared cpu backend, the default of new tensors. It holds no device: `dispose()` leaves it usable. */
+export const cpu: Backend = /* @__PURE__ */ createSharedCpu();

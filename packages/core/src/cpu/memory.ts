@@ -1,5 +1,5 @@
 import type { DeviceBuffer, Operand } from "../backend.js";
-import { type TypedArray, typedView } from "../dtype.js";
+import { byteWidth, type TypedArray, typedView } from "../dtype.js";
 import { BackendError } from "../errors.js";
 import { fromBFloat16, fromFloat16, toBFloat16, toFloat16 } from "../half.js";
 import { isContiguous, sizeOf } from "../shape.js";
@@ -15,13 +15,10 @@ export function bytesOf(buffer: DeviceBuffer): ArrayBuffer {
   return bytes;
 }
 
-const lengthOf = (buffer: ArrayBuffer, width: number) => Math.floor(buffer.byteLength / width);
-
 /** The whole buffer behind an operand as elements of its dtype. */
 export function elementsOf({ buffer, dtype }: Operand): TypedArray {
   const bytes = bytesOf(buffer);
-  const width = dtype === "f64" ? 8 : dtype === "bool" ? 1 : dtype === "f16" || dtype === "bf16" ? 2 : 4;
-  return typedView(dtype, bytes, 0, lengthOf(bytes, width));
+  return typedView(dtype, bytes, 0, Math.floor(bytes.byteLength / byteWidth(dtype)));
 }
 
 /** Positions of an operand's elements in row-major order. */
