@@ -1,4 +1,5 @@
 import type { Backend } from "@denoise-rotator/core";
+import { ConformanceError } from "./compare.js";
 import { type ConformanceOptions, conformanceCases } from "./conformance.js";
 import type { ConformanceCase } from "./kernel-case.js";
 import { leakCheck } from "./leak-check.js";
@@ -17,8 +18,8 @@ export interface DescribeOptions extends ConformanceOptions {
 }
 
 /**
- * Declares one test per case of {@link conformanceCases} and `options.cases` on the backend `create` makes, which is
- * disposed of at the end. Cases that do not apply are skipped with their reason.
+ * Declares one test per case of {@link conformanceCases} and `options.cases` on the backend `create` makes (a new one at
+ * every call), which is disposed of at the end. Cases that do not apply are skipped with their reason.
  */
 export function describeBackend(
   name: string,
@@ -32,6 +33,13 @@ export function describeBackend(
       backend = await create();
     });
     afterAll(() => backend?.dispose());
+    it("should throw when used after it was disposed of", async () => {
+      const other = await create();
+      await other.dispose();
+      if (doesNotThrow(() => other.allocate(16))) {
+        throw new ConformanceError(`${other.name} allocates after dispose()`);
+      }
+    });
     for (const one of [...conformanceCases(options), ...(options.cases ?? [])]) {
       it(`should pass: ${one.name}`, async (context) => {
         const reason = one.skip(backend);
@@ -40,4 +48,13 @@ export function describeBackend(
       });
     }
   });
+}
+
+function doesNotThrow(body: () => unknown): boolean {
+  try {
+    body();
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,0 +1,116 @@
+import {
+  type Backend,
+  byteWidth,
+  createCpuBackend,
+  type FusedKernels,
+  type Operand,
+  sizeOf,
+  typedView,
+} from "@denoise-rotator/core";
+
+/** What kernels see of an operand: its element at a multi-index. */
+type Reader = (...index: number[]) => number;
+
+/** The cpu backend with every fused kernel, written from the contract's wording with loops and nothing shared with core. */
+export function createFusedCpu(): Backend & { kernels: FusedKernels } {
+  const backend = createCpuBackend();
+
+  const reader = ({ buffer, dtype, shape, strides, offset }: Operand): Reader => {
+    if (sizeOf(shape) === 0) return () => Number.NaN;
+    const last = shape.reduce((at, dim, axis) => at + (dim - 1) * strides[axis]!, offset);
+    const bytes = backend.readSync!(buffer, 0, (last + 1) * byteWidth(dtype));
+    const elements = typedView(dtype, bytes.buffer, bytes.byteOffset, last + 1);
+    return (...index) => elements[index.reduce((at, i, axis) => at + i * strides[axis]!, offset)]!;
+  };
+  const write = ({ buffer, offset }: Operand, values: ArrayLike<number>, at = 0) =>
+    backend.write(buffer, 4 * (offset + at), new Uint8Array(Float32Array.from(values).buffer));
+  /** Calls `row` with every index of the leading axes, writing what it returns one after the other. */
+  const eachRow = (shape: readonly number[], out: Operand, row: (...leading: number[]) => number[]) => {
+    const written: number[] = [];
+    const visit = (leading: number[]) => {
+      if (leading.length === shape.length) written.push(...row(...leading));
+      else for (let i = 0; i < shape[leading.length]!; i++) visit([...leading, i]);
+    };
+    visit([]);
+    write(out, written);
+  };
+  const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+  const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+  const weights = (scores: readonly number[]): number[] => {
+    const shift = Math.max(...scores);
+    const powers = scores.map((score) => Math.exp(score - shift));
+    return powers.map((power) => power / total(powers));
+  };
+  /** The rows of `x` along its last axis. */
+  const rows = (x: Operand, out: Operand, f: (row: number[], leading: number[]) => number[]) => {
+    const at = reader(x);
+    eachRow(x.shape.slice(0, -1), out, (...leading) =>
+      f(
+        range(x.shape.at(-1)!).map((i) => at(...leading, i)),
+        leading,
+      ),
+    );
+  };
+
+  const kernels: FusedKernels = {
+    softmax: (x, out) => rows(x, out, weights),
+    crossEntropy(logits, targets, out) {
+      const target = reader(targets);
+      rows(logits, out, (row, leading) => {
+        const p = weights(row)[target(...leading)];
+        return [p === undefined ? Number.NaN : -Math.log(p)];
+      });
+    },
+    rmsNorm(x, gain, out, { eps }) {
+      const g = reader(gain);
+      rows(x, out, (row) => {
+        const rms = Math.sqrt(total(row.map((value) => value ** 2)) / row.length + eps);
+        return row.map((value, i) => (value / rms) * g(i));
+      });
+    },
+    rope(x, cos, sin, out) {
+      const [c, s] = [reader(cos), reader(sin)];
+      rows(x, out, (row, leading) => {
+        const t = leading.at(-1)!;
+        const half = row.length / 2;
+        return row.map((value, i) =>
+          i < half
+            ? value * c(t, i) - row[i + half]! * s(t, i)
+            : value * c(t, i - half) + row[i - half]! * s(t, i - half),
+        );
+      });
+    },
+    attention(q, k, v, out, { scale, causal }) {
+      const [keys, values] = [reader(k), reader(v)];
+      const perGroup = q.shape[1]! / k.shape[1]!;
+      const [t, s] = [q.shape[2]!, k.shape[2]!];
+      rows(q, out, (query, [b, head, i]) => {
+        const g = Math.floor(head! / perGroup);
+        const seen = range(causal ? i! + s - t + 1 : s);
+        const p = weights(seen.map((j) => scale * total(query.map((value, d) => value * keys(b!, g, j, d)))));
+        return query.map((_, d) => total(seen.map((j) => p[j]! * values(b!, g, j, d))));
+      });
+    },
+    swiglu(gate, up, out) {
+      const [a, b] = [reader(gate), reader(up)];
+      eachRow(gate.shape, out, (...at) => [(a(...at) / (1 + Math.exp(-a(...at)))) * b(...at)]);
+    },
+    rowEntropy: (x, out) =>
+      rows(x, out, (row) => {
+        const sum = total(row);
+        const p = row.map((value) => value / sum);
+        return [-total(p.map((share) => (share === 0 ? 0 : share * Math.log(share))))];
+      }),
+    syrk(x, out, { accumulate, alpha }) {
+      const [at, before] = [reader(x), accumulate ? reader(out) : () => 0];
+      const [n, d] = x.shape as [number, number];
+      for (const i of range(d)) {
+        const row = range(d).map(
+          (j) => before(i, j) + alpha * total(range(n).map((r) => at(r, i) * at(r, j))),
+        );
+        write(out, row, i * out.strides[0]!);
+      }
+    },
+  };
+  return { ...backend, name: "fused-cpu", kernels: { ...backend.kernels, ...kernels } };
+}
