@@ -1,17 +1,16 @@
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
-import { openBackend } from "./pipeline/backends.js";
-import { evaluate } from "./pipeline/evaluate.js";
-import { embeddedName, openNamedModel } from "./pipeline/named-model.js";
+import type { DemoJob, DemoJobResult } from "./demo-jobs.js";
+import { runJobs } from "./demo-pool.js";
 import type { BackendName, ProgressEvent } from "./pipeline/options.js";
-import { pruneModel } from "./pipeline/prune-model.js";
-import type { RunRecord } from "./pipeline/run-record.js";
 
 export interface DemoOptions {
   readonly backend: BackendName;
   /** Directory of the four results, each replaced. */
   readonly out: string;
   readonly evaluationWindows: number;
+  /** Jobs at a time, each on a thread of its own; default: as many as there are cores, at most 5. */
+  readonly threads?: number;
   readonly onProgress?: (event: ProgressEvent) => void;
   readonly onNote?: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -24,7 +23,7 @@ export interface DemoRow {
   readonly gapClosed: number;
   /** Every N:M group of both written checkpoints is valid. */
   readonly maskValid: boolean;
-  /** Largest relative change of a block's outputs by absorbing its rotation. */
+  /** Largest change of a block's outputs by absorbing its rotation, relative to their root mean square. */
   readonly invarianceError: number;
   /** Matrix-product FLOPs of learning and absorbing the rotations. */
   readonly flops: number;
@@ -41,61 +40,57 @@ export interface DemoResult {
 /** The main job on the embedded model: dense, then Wanda and SparseGPT at 2:4 without and with rotations. */
 export async function demo(options: DemoOptions): Promise<DemoResult> {
   const started = performance.now();
-  const dense = await evaluateCheckpoint(embeddedName, "dense", options);
-  options.onNote?.(`dense: perplexity ${dense.perplexity.toFixed(3)}`);
-  const wanda = { "2:4": await compare("wanda", dense.perplexity, options) };
-  const sparsegpt = { "2:4": await compare("sparsegpt", dense.perplexity, options) };
-  return { dense, wanda, sparsegpt, out: options.out, seconds: (performance.now() - started) / 1000 };
-}
-
-async function compare(pruner: string, dense: number, options: DemoOptions): Promise<DemoRow> {
-  const run = async (rotate: "none" | "per-block", label: string) => {
-    const out = join(options.out, `${pruner}-2of4-${label}`);
-    const record = await pruneModel({
-      model: embeddedName,
-      pruner,
-      sparsity: "2:4",
-      rotate,
-      backend: options.backend,
-      out,
-      force: true,
-      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
-    });
-    const { perplexity } = await evaluateCheckpoint(out, `${pruner} ${label}`, options);
-    options.onNote?.(`${pruner} 2:4 ${label}: perplexity ${perplexity.toFixed(3)}`);
-    return { record, perplexity };
-  };
-  const plain = await run("none", "plain");
-  const rotated = await run("per-block", "rotated");
+  const { backend, out, evaluationWindows, threads = Math.min(5, availableParallelism()) } = options;
+  const shared = { backend, out, evaluationWindows };
+  // The longest first, so that the lanes end together.
+  const jobs: DemoJob[] = [
+    { label: "sparsegpt 2:4 rotated", pruner: "sparsegpt", rotate: "per-block", ...shared },
+    { label: "wanda 2:4 rotated", pruner: "wanda", rotate: "per-block", ...shared },
+    { label: "sparsegpt 2:4 plain", pruner: "sparsegpt", rotate: "none", ...shared },
+    { label: "wanda 2:4 plain", pruner: "wanda", rotate: "none", ...shared },
+    { label: "dense", rotate: "none", ...shared },
+  ];
+  const progress = overallProgress(jobs, options.onProgress ?? (() => {}));
+  const results = await runJobs(jobs, threads, {
+    onProgress: progress,
+    onDone: ({ label }, { evaluation }) =>
+      options.onNote?.(`${label}: perplexity ${evaluation.perplexity.toFixed(3)}`),
+    signal: options.signal ?? new AbortController().signal,
+  });
+  const [sparsegptRotated, wandaRotated, sparsegptPlain, wandaPlain, dense] = results.map(
+    (result) => result!,
+  );
+  const reference = dense!.evaluation;
   return {
-    plain: { perplexity: plain.perplexity },
-    rotated: { perplexity: rotated.perplexity },
-    gapClosed: (plain.perplexity - rotated.perplexity) / (plain.perplexity - dense),
-    maskValid: plain.record.maskValid && rotated.record.maskValid,
-    invarianceError: rotated.record.invarianceError ?? Number.NaN,
-    flops: rotationFlops(rotated.record),
+    dense: reference,
+    wanda: { "2:4": row(wandaPlain!, wandaRotated!, reference.perplexity) },
+    sparsegpt: { "2:4": row(sparsegptPlain!, sparsegptRotated!, reference.perplexity) },
+    out,
+    seconds: (performance.now() - started) / 1000,
   };
 }
 
-const rotationFlops = ({ stages }: RunRecord): number => stages.rotate?.flops ?? 0;
+function row(plain: DemoJobResult, rotated: DemoJobResult, dense: number): DemoRow {
+  const [before, after] = [plain.evaluation.perplexity, rotated.evaluation.perplexity];
+  return {
+    plain: { perplexity: before },
+    rotated: { perplexity: after },
+    gapClosed: (before - after) / (before - dense),
+    maskValid: (plain.record?.maskValid && rotated.record?.maskValid) ?? false,
+    invarianceError: rotated.record?.invarianceError ?? Number.NaN,
+    flops: rotated.record?.stages.rotate?.flops ?? 0,
+  };
+}
 
-async function evaluateCheckpoint(
-  name: string,
-  label: string,
-  options: DemoOptions,
-): Promise<PerplexityResult> {
-  const device = await openBackend(options.backend);
-  try {
-    await using model = await openNamedModel(name, device);
-    return await evaluate(model, {
-      windowLength: Math.min(model.contextLength, 2048),
-      windows: options.evaluationWindows,
-      stage: `evaluate ${label}`,
-      ...(options.onProgress ? { progress: options.onProgress } : {}),
-      signal: options.signal,
-    });
-  } finally {
-    await device.dispose();
-  }
+/** Adds the jobs' own progress up: a job passes over the blocks once to prune and once to evaluate. */
+function overallProgress(jobs: readonly DemoJob[], report: (event: ProgressEvent) => void) {
+  const done = new Map<string, number>();
+  return ({ label }: DemoJob, { stage, block, blocks }: ProgressEvent): void => {
+    const passes = jobs.reduce((sum, { pruner }) => sum + (pruner ? 2 : 1), 0);
+    const evaluating = stage === "evaluate";
+    const pruned = jobs.find((job) => job.label === label)?.pruner !== undefined;
+    done.set(label, evaluating ? block + (pruned ? blocks : 0) : block - 1);
+    const total = [...done.values()].reduce((a, b) => a + b, 0);
+    report({ stage: `${label}: ${stage}`, block: total, blocks: passes * blocks });
+  };
 }

@@ -19,7 +19,7 @@ function plainProgress(): Progress {
   const started = performance.now();
   return {
     update({ stage, block, blocks }) {
-      const line = `${stage}: block ${block}/${blocks}`;
+      const line = `${stage}, ${block}/${blocks}`;
       if (line !== last)
         process.stderr.write(`[${((performance.now() - started) / 1000).toFixed(1)} s] ${line}\n`);
       last = line;
@@ -30,7 +30,7 @@ function plainProgress(): Progress {
 }
 
 function terminalProgress(): Progress {
-  const format = "{bar} {stage} block {value}/{total} | {eta_formatted} left {detail}";
+  const format = "{bar} {stage} {value}/{total} | {eta_formatted} left {detail}";
   const bar = new cliProgress.SingleBar(
     {
       format,
@@ -46,13 +46,13 @@ function terminalProgress(): Progress {
   return {
     update({ stage, block, blocks, detail = "" }) {
       // Stages of one pass over the blocks share a bar, so that its time left is that of the pass.
-      const current = stage.startsWith("evaluate") ? stage : "blocks";
+      const current = stage.startsWith("evaluate") ? stage : `pass over ${blocks}`;
       if (current !== task) {
         bar.stop();
         bar.start(blocks, 0, { stage, detail });
         task = current;
       }
-      bar.update(current === "blocks" ? block - 1 : block, { stage, detail });
+      bar.update(block, { stage, detail });
     },
     note(line) {
       bar.stop();

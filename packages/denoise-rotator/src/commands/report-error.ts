@@ -11,7 +11,8 @@ const isAbort = (error: unknown) => error instanceof Error && error.name === "Ab
 /** Options that commander could not judge by itself. */
 const isUsage = (error: unknown) =>
   error instanceof Error && /^--\w/.test(error.message) && codeOf(error) === "OPTION";
-const codeOf = (error: Error) => (error as { code?: string }).code;
+/** The stable code of this project's errors, and of Node's. */
+export const codeOf = (error: Error) => (error as { code?: string }).code;
 
 /** One line for people; `DENOISE_ROTATOR_DEBUG=1` adds the stack. */
 export function describeError(error: unknown): string {

@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import type { PerplexityResult } from "@denoise-rotator/evaluators";
+import { openBackend } from "./pipeline/backends.js";
+import { evaluate } from "./pipeline/evaluate.js";
+import { embeddedName, openNamedModel } from "./pipeline/named-model.js";
+import type { BackendName, ProgressEvent } from "./pipeline/options.js";
+import { pruneModel } from "./pipeline/prune-model.js";
+import type { RunRecord } from "./pipeline/run-record.js";
+
+/** One of the demo's independent pieces of work; plain data, so that it can go to a worker thread. */
+export interface DemoJob {
+  readonly label: string;
+  /** Nothing is pruned without one: the dense model is evaluated. */
+  readonly pruner?: "wanda" | "sparsegpt";
+  readonly rotate: "none" | "per-block";
+  readonly backend: BackendName;
+  readonly out: string;
+  readonly evaluationWindows: number;
+}
+
+export interface DemoJobResult {
+  readonly evaluation: PerplexityResult;
+  /** `null` for the dense model. */
+  readonly record: RunRecord | null;
+}
+
+export interface JobHooks {
+  readonly onProgress: (event: ProgressEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Prunes the embedded model as the job says, saves it, and evaluates what was saved. */
+export async function runDemoJob(job: DemoJob, hooks: JobHooks): Promise<DemoJobResult> {
+  const { pruner, rotate, backend, evaluationWindows } = job;
+  if (!pruner) return { evaluation: await evaluateCheckpoint(embeddedName, job, hooks), record: null };
+  const out = join(job.out, `${pruner}-2of4-${rotate === "none" ? "plain" : "rotated"}`);
+  const record = await pruneModel({
+    ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, backend, out, force: true, evaluationWindows },
+    ...hooks,
+  });
+  return { evaluation: await evaluateCheckpoint(out, job, hooks), record };
+}
+
+async function evaluateCheckpoint(name: string, job: DemoJob, hooks: JobHooks): Promise<PerplexityResult> {
+  const device = await openBackend(job.backend);
+  try {
+    await using model = await openNamedModel(name, device);
+    return await evaluate(model, {
+      windowLength: Math.min(model.contextLength, 2048),
+      windows: job.evaluationWindows,
+      stage: "evaluate",
+      progress: hooks.onProgress,
+      signal: hooks.signal,
+    });
+  } finally {
+    await device.dispose();
+  }
+}
