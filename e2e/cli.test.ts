@@ -77,7 +77,7 @@ describe("denoise-rotator prune", () => {
     expect(record.invarianceError).toBeLessThan(1e-4);
     expect(record.evaluation.pruned.perplexity).toBeGreaterThan(record.evaluation.dense.perplexity);
     const { objective } = record.blocks[0].rotation;
-    expect(objective.best).toBeLessThan(objective.unrotated);
+    expect(objective.best).toBeLessThanOrEqual(objective.start);
     expect(record.stages.rotate.flops).toBeGreaterThan(0);
     expect(JSON.parse(readFileSync(join(out, "run.json"), "utf8")).schemaVersion).toBe(1);
     const config = JSON.parse(readFileSync(join(out, "config.json"), "utf8"));
@@ -112,7 +112,7 @@ describe("denoise-rotator prune", () => {
           const [out, inputs] = site.weight.shape;
           const half = site.weight.slice(null, [0, inputs / 2]);
           const rest = site.weight.slice(null, [inputs / 2]).mul(0);
-          const { concat } = await import(${JSON.stringify(import.meta.resolve("@denoise-rotator/core"))});
+          const { concat } = await import(${JSON.stringify(new URL("../packages/core/dist/index.js", import.meta.url).href)});
           const weight = concat([half, rest], 1);
           return { weight, mask: weight.notEqual(0) };
         },
@@ -221,9 +221,9 @@ describe("bad input", () => {
     ["--sparsity 5:4", 2, /5:4/, () => ["prune", "tiny", "--sparsity", "5:4"]],
     ["--sparsity 1.5", 2, /1\.5/, () => ["prune", "tiny", "--sparsity", "1.5"]],
     ["an unknown option", 2, /--sparsty/, () => ["prune", "tiny", "--sparsty", "2:4"]],
-    ["an unknown pruner", 1, /wnda/, () => ["prune", "tiny", "--pruner", "wnda"]],
+    ["an unknown pruner", 2, /wnda/, () => ["prune", "tiny", "--pruner", "wnda"]],
     ["an M that does not divide", 1, /q_proj.*(3|7)/, () => ["prune", "tiny", "--sparsity", "3:7"]],
-    ["a skip that names nothing", 1, /--skip/, () => ["prune", "tiny", "--skip", "qproj"]],
+    ["a skip that names nothing", 2, /--skip/, () => ["prune", "tiny", "--skip", "qproj"]],
     [
       "a NaN weight",
       1,
@@ -260,12 +260,7 @@ describe("bad input", () => {
       const withOut = list.includes("--out") || list.length < 2 ? list : [...list, "--out", out];
       const { status, stdout, stderr } = run(...withOut, "--samples", "4", "--steps", "2", "--json");
       expect(stderr).toMatch(message);
-      expect(
-        stderr
-          .trim()
-          .split("\n")
-          .filter((line) => !/did you mean/i.test(line)),
-      ).toHaveLength(1);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
       expect(stderr).not.toMatch(/\n\s+at /);
       expect({ status, stdout }).toEqual({ status: code, stdout: "" });
       expect(readdirSync(folder).filter((entry) => entry.includes("out-"))).toEqual([]);
@@ -277,9 +272,10 @@ describe("bad input", () => {
     const out = join(folder, "interrupted", "out");
     const child = spawn(process.execPath, [cli, "prune", "tiny", "--out", out], { cwd: folder });
     let stderr = "";
+    let asked = false;
     child.stderr.on("data", (chunk) => {
       stderr += chunk;
-      if (/rotate/.test(stderr)) child.kill("SIGINT");
+      if (/rotate/.test(stderr) && !asked) asked = child.kill("SIGINT");
     });
     const code = await new Promise((resolve) => child.on("close", resolve));
     expect(code).toBe(130);

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { OptionError } from "@denoise-rotator/core";
-import { type Pruner, prunerNames } from "@denoise-rotator/pruners";
+import { createPruner, type Pruner, prunerNames } from "@denoise-rotator/pruners";
 import { Command, Option } from "commander";
 import { objectiveNames, type PruneOptions, rotateModes, solverNames } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
@@ -99,8 +99,8 @@ async function runPrune(model: string, flags: PruneFlags): Promise<void> {
 }
 
 /** A registered name, or the default export of a module. */
-async function resolvePruner(name: string): Promise<string | Pruner> {
-  if (!/[./\\]/.test(name)) return name;
+async function resolvePruner(name: string): Promise<Pruner> {
+  if (!/[./\\]/.test(name)) return builtIn(name);
   const path = isAbsolute(name) ? name : resolve(name);
   let module: { default?: unknown };
   try {
@@ -115,6 +115,14 @@ async function resolvePruner(name: string): Promise<string | Pruner> {
     );
   }
   return candidate as Pruner;
+}
+
+function builtIn(name: string): Pruner {
+  try {
+    return createPruner(name);
+  } catch (error) {
+    throw new OptionError(`--pruner: ${(error as Error).message}`);
+  }
 }
 
 function summarise(record: RunRecord): string {

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { OptionError } from "@denoise-rotator/core";
+import { DenoiseRotatorError } from "@denoise-rotator/core";
 import type { Model } from "@denoise-rotator/models";
 import { documents } from "@denoise-rotator/tiny-llama";
 
@@ -10,7 +10,7 @@ export type EmbeddedSplit = "train" | "test";
  * The token ids of a text: `embedded` (the embedded model's own split), a text file, or a directory of `.txt` files in
  * the order of their names. Documents follow one another, each after the model's first token where it has one.
  *
- * @throws OptionError naming `option` and the path where it cannot be read.
+ * @throws DenoiseRotatorError naming `option` and the path where it cannot be read.
  */
 export async function tokensOf(
   model: Model,
@@ -39,11 +39,13 @@ async function readTexts(path: string, option: string): Promise<string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [await readFile(path, "utf8")];
     const names = (await readdir(path)).filter((name) => name.endsWith(".txt")).sort();
-    if (names.length === 0) throw new OptionError(`${option} ${path}: the directory holds no .txt files`);
+    if (names.length === 0)
+      throw new DenoiseRotatorError("TEXT", `${option} ${path}: the directory holds no .txt files`);
     return await Promise.all(names.map((name) => readFile(join(path, name), "utf8")));
   } catch (error) {
-    if (error instanceof OptionError) throw error;
-    throw new OptionError(
+    if (error instanceof DenoiseRotatorError) throw error;
+    throw new DenoiseRotatorError(
+      "TEXT",
       `${option} ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`,
     );
   }
