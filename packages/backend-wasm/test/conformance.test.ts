@@ -1,5 +1,7 @@
-import { describeBackend } from "@denoise-rotator/backend-testkit";
+import { coreOpTable, describeBackend, gradientCases } from "@denoise-rotator/backend-testkit";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { wasm } from "../src/index.js";
 
-describeBackend("wasm", wasm, { describe, it, beforeAll, afterAll });
+const runner = { describe, it, beforeAll, afterAll };
+describeBackend("wasm", wasm, runner);
+describeBackend("wasm, gradients", wasm, runner, { cases: gradientCases(coreOpTable) });

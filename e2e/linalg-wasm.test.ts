@@ -1,0 +1,49 @@
+import { type WasmBackend, wasm } from "@denoise-rotator/backend-wasm";
+import { eye, item, NotPositiveDefiniteError, Random, type Tensor, tidy } from "@denoise-rotator/core";
+import {
+  cayley,
+  cholesky,
+  factorDamped,
+  inverseSpd,
+  polar,
+  qr,
+  skewPart,
+  symmetricEigen,
+} from "@denoise-rotator/linalg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const largestDifference = (a: Tensor, b: Tensor) => item(tidy(() => a.sub(b).abs().max()));
+const orthonormality = (Q: Tensor) =>
+  largestDifference(Q.transpose().matmul(Q), eye(Q.shape.at(-1)!, { backend: Q.backend }));
+
+describe("linalg on wasm", () => {
+  let backend: WasmBackend;
+  beforeAll(async () => {
+    backend = await wasm();
+  });
+  afterAll(() => backend.dispose());
+  const identity = (Q: { shape: readonly number[] }) => eye(Q.shape.at(-1)!, { backend });
+
+  it.each([1, 63, 200, 300])("should factor, invert and diagonalise at n = %i", async (n) => {
+    const a = new Random(n).normal([n, n], { backend });
+    const spd = tidy(() => a.matmul(a.transpose()).div(n).add(identity(a).mul(0.5)));
+    const L = await cholesky(spd);
+    expect(await largestDifference(L.matmul(L.transpose()), spd)).toBeLessThan(5e-6);
+    const inverse = await inverseSpd(spd);
+    expect(await largestDifference(inverse.matmul(spd), identity(a))).toBeLessThan(5e-5);
+    const damped = await factorDamped(spd, { damping: 0.01, name: "q" });
+    expect(damped.relativeDamping).toBe(0.01);
+    await expect(cholesky(spd.sub(identity(a).mul(100)))).rejects.toThrow(NotPositiveDefiniteError);
+
+    const { Q, R } = qr(a);
+    expect(await orthonormality(Q)).toBeLessThan(5e-6);
+    expect(await largestDifference(Q.matmul(R), a)).toBeLessThan(5e-5);
+    expect(await orthonormality(polar(a))).toBeLessThan(2e-5);
+    expect(await orthonormality(cayley(skewPart(a).div(n)))).toBeLessThan(5e-6);
+
+    const { values, vectors } = await symmetricEigen(spd);
+    expect(await orthonormality(vectors)).toBeLessThan(5e-6);
+    const rebuilt = vectors.mul(values).matmul(vectors.transpose());
+    expect(await largestDifference(rebuilt, spd)).toBeLessThan(5e-5);
+  });
+});
