@@ -5,7 +5,12 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["@denoise-rotator/source", "module", "node", "import", "default"] } },
   resolve: { conditions: ["@denoise-rotator/source", "module", "node", "import", "default"] },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "examples/**/*.test.ts", "e2e/**/*.test.ts", "docs/**/*.test.ts"],
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "examples/**/*.test.ts",
+      "e2e/**/*.test.ts",
+      "docs/**/*.test.ts",
+    ],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     setupFiles: ["./scripts/vitest-setup.ts"],

@@ -41,7 +41,10 @@ export interface Capabilities {
   readonly description: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** A strided window onto a buffer. Strides and offset count elements; broadcast axes have stride 0. */
+/**
+ * A strided window onto a buffer. Strides (≥ 0) and offset count elements; broadcast axes have stride 0. Bools are bytes
+ * of exactly 0 or 1.
+ */
 export interface Operand {
   readonly buffer: DeviceBuffer;
   readonly dtype: DType;
@@ -76,20 +79,23 @@ export type UnaryOp = (typeof unaryOps)[number];
 export const binaryOps = ["add", "sub", "mul", "div", "pow", "maximum", "minimum"] as const;
 export const compareOps = ["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"] as const;
 export const logicalOps = ["logicalAnd", "logicalOr"] as const;
-/** Arithmetic keeps the dtype (f32, f64, i32 but `pow` and `div`); `maximum`/`minimum` give NaN if either is NaN. */
+/**
+ * Arithmetic keeps the dtype (f32, f64, i32 but `pow` and `div`); i32 wraps modulo 2³². `maximum`/`minimum` give NaN if
+ * either is NaN, and order −0 below +0. `pow` follows IEEE 754: 1 to any power and (−1)^±∞ are 1.
+ */
 export type BinaryOp = (typeof binaryOps)[number] | (typeof compareOps)[number] | (typeof logicalOps)[number];
 
 /** `max`/`min` give NaN if any is NaN; of nothing they are ∓∞, `sum` is 0, `any` false, `all` true. */
 export type ReduceOp = "sum" | "max" | "min" | "any" | "all";
 
 /**
- * Unless said otherwise inputs may have any strides, `out` is contiguous with the result's shape, and does not overlap
- * an input. Empty operands are allowed everywhere.
+ * Unless said otherwise inputs may have any strides, `out` is contiguous (from any offset) with the result's shape, and
+ * does not overlap an input. Empty operands are allowed everywhere. f16 and bf16 appear in `copy` only.
  */
 export interface RequiredKernels {
   /** Sets every element of `out` (any strides). */
   fill(out: Operand, value: number): void;
-  /** Copies with a cast (any strides on both sides). Floats to i32 truncate; anything to bool is `≠ 0`. */
+  /** Copies with a cast (any strides on both sides). Floats to i32 truncate and saturate, NaN is 0; anything to bool is `≠ 0`. */
   copy(x: Operand, out: Operand): void;
   unary(op: UnaryOp, x: Operand, out: Operand): void;
   /** `a` and `b` have `out`'s shape (broadcast by stride 0) and one dtype; comparisons and logic write bool. */
@@ -108,7 +114,7 @@ export interface RequiredKernels {
   gather(x: Operand, indices: Operand, axis: number, out: Operand): void;
   /** Adds slices of `x` (shaped as `gather`'s result) onto contiguous `out` at `indices`, in index order. Out of range: dropped. */
   scatterAdd(x: Operand, indices: Operand, axis: number, out: Operand): void;
-  /** i32 positions that sort the last axis; stable; NaN counts as largest. */
+  /** i32 positions that sort the last axis; NaN counts as largest; ties by the lower index, descending too. */
   argsort(x: Operand, out: Operand, options: { readonly descending: boolean }): void;
   /**
    * Marks (bool) the `count` smallest of every `group` consecutive elements of the last axis (whose size `group`
@@ -143,7 +149,7 @@ export interface FusedKernels {
   attention(q: Operand, k: Operand, v: Operand, out: Operand, options: AttentionOptions): void;
   /** silu(gate) · up. */
   swiglu(gate: Operand, up: Operand, out: Operand): void;
-  /** −Σ p·ln p with p = x / Σx per row of non-negative `x` `[n, d]`; 0·ln 0 = 0; out `[n]`. */
+  /** −Σ p·ln p with p = x / Σx per row of non-negative `x` `[n, d]`; 0·ln 0 = 0; out `[n]`. A row of zeros gives NaN. */
   rowEntropy(x: Operand, out: Operand): void;
   /** `out = alpha·xᵀ·x (+ out)`: x `[n, d]`, out `[d, d]`, both triangles written. */
   syrk(x: Operand, out: Operand, options: MatmulOptions): void;
