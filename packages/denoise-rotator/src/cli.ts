@@ -7,6 +7,9 @@ import { inspectCommand } from "./commands/inspect-command.js";
 import { pruneCommand } from "./commands/prune-command.js";
 import { describeError, exitCodeOf } from "./commands/report-error.js";
 
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
 const program = new Command("denoise-rotator")
   .description(
     "Rotates the weights of a Llama checkpoint so that pruning hurts less (DenoiseRotator, arXiv 2505.23049),\n" +
