@@ -19,8 +19,14 @@ const program = new Command("denoise-rotator")
   .showSuggestionAfterError()
   .addHelpText("after", "\nStart with:\n  denoise-rotator demo\n  denoise-rotator prune --help")
   .exitOverride();
+/** Commander puts its suggestions on a line of their own; an error is one line here. */
+const oneLine = {
+  outputError: (text: string, write: (text: string) => void) =>
+    write(`${text.trim().replaceAll(/\s*\n\s*/g, " ")}\n`),
+};
+program.configureOutput(oneLine);
 for (const command of [demoCommand(), pruneCommand(), evalCommand(), inspectCommand()]) {
-  program.addCommand(command.exitOverride());
+  program.addCommand(command.exitOverride().configureOutput(oneLine));
 }
 
 try {
