@@ -19,7 +19,7 @@ export function demoCommand(): Command {
   return new Command("demo")
     .summary("what rotations buy, on the embedded model")
     .description(
-      "Evaluates the embedded 3-million-parameter Llama, prunes it to 2:4 by Wanda and SparseGPT without and with\n" +
+      "Evaluates the embedded 3-million-parameter Llama, prunes it to 2:4 by Wanda and SparseGPT without and with " +
         "learned rotations, saves the four results and prints their perplexities.",
     )
     .addOption(backendOption())

@@ -25,7 +25,7 @@ export function pruneCommand(): Command {
   const command = new Command("prune")
     .summary("rotate, prune and save a checkpoint")
     .description(
-      "Learns rotations that concentrate importance on few weights, merges them, prunes, and writes a checkpoint\n" +
+      "Learns rotations that concentrate importance on few weights, merges them, prunes, and writes a checkpoint " +
         "in the Hugging Face layout with a run.json beside it. MODEL is a directory, or `tiny` for the embedded model.",
     )
     .argument("<model>", "checkpoint directory, or tiny")
