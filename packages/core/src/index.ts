@@ -9,6 +9,7 @@ export * from "./cpu/index.js";
 export { defaultBackend, setDefaultBackend } from "./default-backend.js";
 export { defineOp, type Op, type OpDefinition, type VjpContext } from "./define-op.js";
 export * from "./dtype.js";
+export { editDistance } from "./edit-distance.js";
 export * from "./errors.js";
 export { assertFinite, assertFiniteValues } from "./finite.js";
 export { countMatmul, matmulFlops } from "./flops.js";

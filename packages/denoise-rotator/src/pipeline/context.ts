@@ -3,8 +3,8 @@ import type { Backend } from "@denoise-rotator/core";
 import type { Solver } from "@denoise-rotator/manifold";
 import type { LlamaBlock } from "@denoise-rotator/models";
 import type { Pruner } from "@denoise-rotator/pruners";
+import type { RotationArrays } from "@denoise-rotator/rotator";
 import type { ProgressEvent, ResolvedOptions } from "./options.js";
-import type { StoredRotation } from "./rotation-file.js";
 import type { RotationRecord, SiteRecord } from "./run-record.js";
 import type { SkipRule } from "./skip.js";
 
@@ -17,9 +17,9 @@ export interface RunContext {
   readonly solver: Solver;
   readonly skip: SkipRule;
   /** Rotations given by file, by block index. */
-  readonly given: ReadonlyMap<number, StoredRotation> | undefined;
+  readonly given: ReadonlyMap<number, RotationArrays> | undefined;
   /** Rotations of this run, kept where they are to be saved. */
-  readonly learned: Map<number, StoredRotation>;
+  readonly learned: Map<number, RotationArrays>;
   readonly progress: (event: ProgressEvent) => void;
   readonly signal: AbortSignal | undefined;
   readonly blocks: number;

@@ -5,11 +5,11 @@ import {
   denoise,
   type ObjectiveReport,
   type OwnedRotation,
-  ownRotation,
+  rotationFromArrays,
+  rotationToArrays,
   type SiteReport,
 } from "@denoise-rotator/rotator";
 import type { BlockContext, Stage } from "./context.js";
-import { restoreRotation, storeRotation } from "./rotation-file.js";
 
 const rotates = ({ options, skip, block }: BlockContext) =>
   options.rotate !== "none" && !skip.block(block.index);
@@ -36,7 +36,7 @@ export const rotate: Stage = {
   async run(context) {
     const { block, options, learned } = context;
     using obtained = await obtain(context);
-    if (options.saveRotation !== null) learned.set(block.index, await storeRotation(obtained));
+    if (options.saveRotation !== null) learned.set(block.index, await rotationToArrays(obtained));
     const { invarianceError = null } = await absorb(block, obtained);
     context.rotation = { objective: obtained.objective ?? null, invarianceError };
     context.entropies = new Map(obtained.sites?.map(({ role, entropy }) => [role, entropy]));
@@ -50,12 +50,11 @@ interface Obtained extends OwnedRotation {
 }
 
 async function obtain(context: BlockContext): Promise<Obtained> {
-  const { block, options, pattern, pruner, solver, given, device, progress, blocks, signal } = context;
+  const { block, options, pattern, pruner, solver, given, progress, blocks, signal } = context;
   if (given) {
     const stored = given.get(block.index);
     if (!stored) throw new OptionError(`--rotation ${options.rotation}: holds no rotation of ${block.name}`);
-    const { R1, R2 } = restoreRotation(stored, device);
-    return ownRotation(R1, R2, {});
+    return rotationFromArrays(stored, block);
   }
   return denoise(block, {
     importance: pruner.importance,
