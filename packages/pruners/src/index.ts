@@ -5,10 +5,18 @@ export {
   type BlockReport,
   type MeasuredSiteReport,
   type PruneBlockOptions,
+  type PruneBlockStep,
   pruneBlock,
 } from "./prune-block.js";
-export { pruneSite, relativeError, type SiteReport } from "./prune-site.js";
+export {
+  type PruneSiteOptions,
+  type PruneStep,
+  pruneSite,
+  relativeError,
+  type SiteReport,
+} from "./prune-site.js";
 export type { PruneResult, Pruner, PrunerOptions } from "./pruner.js";
+export { type Refinement, type RefineOptions, refine, refinements } from "./refine.js";
 export { createPruner, type PrunerFactory, prunerNames, registerPruner } from "./registry.js";
 export { magnitude, wanda } from "./score-pruner.js";
 export { SharedWork } from "./shared-work.js";

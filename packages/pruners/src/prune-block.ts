@@ -5,11 +5,11 @@ import {
   type SiteRole,
   siteOf,
 } from "@denoise-rotator/contracts";
-import { pruneSite, type SiteReport } from "./prune-site.js";
-import type { Pruner, PrunerOptions } from "./pruner.js";
+import { type PruneSiteOptions, type PruneStep, pruneSite, type SiteReport } from "./prune-site.js";
+import type { Pruner } from "./pruner.js";
 import { SharedWork } from "./shared-work.js";
 
-export interface PruneBlockOptions extends PrunerOptions {
+export interface PruneBlockOptions extends Omit<PruneSiteOptions, "shared" | "measure"> {
   /** Sites left dense: their roles, or a test of the site. */
   readonly skip?: readonly SiteRole[] | ((site: LinearSite) => boolean);
   /** Called after each site. */
@@ -19,7 +19,12 @@ export interface PruneBlockOptions extends PrunerOptions {
    * before it produce ("true-sequential"). Default true; `false` takes the statistics that are there.
    */
   readonly capture?: boolean;
+  /** Wraps each step of the work, to take its time. */
+  readonly measure?: <T>(step: PruneBlockStep, body: () => Promise<T>) => Promise<T>;
 }
+
+/** Parts of pruning a block that can be measured apart. */
+export type PruneBlockStep = PruneStep | "capture";
 
 /** As {@link SiteReport}, with statistics at hand. */
 export interface MeasuredSiteReport extends SiteReport {
@@ -53,12 +58,13 @@ export async function pruneBlock(
   options: PruneBlockOptions = {},
 ): Promise<BlockReport> {
   const { skip = [], capture = true, onSite, ...rest } = options;
+  const { measure = (_, body) => body() } = options;
   const isSkipped = typeof skip === "function" ? skip : ({ role }: LinearSite) => skip.includes(role);
   const sites: MeasuredSiteReport[] = [];
   for (const group of block.groups) {
     const chosen = group.map((role) => siteOf(block, role)).filter((site) => !isSkipped(site));
     if (chosen.length === 0) continue;
-    if (capture) await block.capture(group);
+    if (capture) await measure("capture", () => block.capture(group));
     const shared = new SharedWork();
     try {
       for (const site of chosen) {

@@ -19,6 +19,7 @@ import {
 import { finiteStatistics } from "./checks.js";
 import { countKept, maskObeys } from "./masks.js";
 import { defaultPattern, type PruneResult, type Pruner, type PrunerOptions } from "./pruner.js";
+import { type Refinement, type RefineOptions, refine, refineOptions } from "./refine.js";
 import type { SharedWork } from "./shared-work.js";
 
 /** What pruning did to one site. */
@@ -41,6 +42,21 @@ export interface SiteReport {
   readonly damping: number | undefined;
 }
 
+/** Parts of pruning a site that can be measured apart. */
+export type PruneStep = "choose" | "refine";
+
+export interface PruneSiteOptions extends PrunerOptions {
+  /**
+   * `pcg`: solve anew for the kept weights once the mask is found (see {@link refine}), whatever the pruner; needs
+   * statistics. Default `none`.
+   */
+  readonly refine?: Refinement | RefineOptions;
+  /** Outlives the call: what depends on H alone is computed once for the sites that read the same input. */
+  readonly shared?: SharedWork;
+  /** Wraps each step, to take its time. */
+  readonly measure?: <T>(step: PruneStep, body: () => Promise<T>) => Promise<T>;
+}
+
 /**
  * Prunes one site with its present statistics and sets its weight.
  *
@@ -50,22 +66,33 @@ export interface SiteReport {
 export async function pruneSite(
   site: LinearSite,
   pruner: Pruner,
-  options: PrunerOptions & { shared?: SharedWork } = {},
+  options: PruneSiteOptions = {},
 ): Promise<SiteReport> {
+  const { shared, measure = (_, body) => body() } = options;
   const pattern = parsePattern(options.pattern ?? pruner.pattern ?? defaultPattern);
-  const result = await pruner.prune(site, pattern, options.shared);
-  let taken = false;
+  const refinement = refineOptions(options.refine);
+  let result = await measure("choose", () => pruner.prune(site, pattern, shared));
   try {
     checkResult(site, pruner, result);
     await assertFinite(result.weight, `${site.name}: the weight that ${pruner.name} made`);
+    if (refinement) {
+      const weight = await measure("refine", () => refine(site, result, refinement));
+      discard(site, result.weight);
+      result = { ...result, weight };
+      await assertFinite(weight, `${site.name}: the weight that conjugate gradients made`);
+    }
     const report = await describe(site, result, pattern);
     site.setWeight(result.weight);
-    taken = true;
     return report;
   } finally {
     result.mask.dispose();
-    if (!taken && result.weight !== site.weight) result.weight.dispose();
+    discard(site, result.weight);
   }
+}
+
+/** Frees what a pruner made, unless it is the site's by now. */
+function discard(site: LinearSite, weight: Tensor): void {
+  if (weight !== site.weight) weight.dispose();
 }
 
 function checkResult(site: LinearSite, pruner: Pruner, { weight, mask }: PruneResult): void {

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { OptionError } from "@denoise-rotator/core";
-import { createPruner, type Pruner, prunerNames } from "@denoise-rotator/pruners";
+import { createPruner, type Pruner, prunerNames, refinements } from "@denoise-rotator/pruners";
 import { Command, Option } from "commander";
 import { objectiveNames, type PruneOptions, rotateModes, solverNames } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
@@ -50,6 +50,11 @@ export function pruneCommand(): Command {
       new Option("--solver <name>", "default: muon for direct, qr-adam for entropy").choices(solverNames),
     )
     .option("--steps <n>", "solver steps (default: 60 for muon, 2000 for qr-adam)", integer(1))
+    .addOption(
+      new Option("--refine <method>", "pcg: solve anew for the kept weights")
+        .choices(refinements)
+        .default("none"),
+    )
     .option("--skip <list>", "blocks (3), sites (downProj) or both (3.downProj) left dense", list, [])
     .option("--calibration <source>", "embedded, a text file, or a directory of .txt files", "embedded")
     .option("--samples <n>", "calibration windows", integer(1), 64)

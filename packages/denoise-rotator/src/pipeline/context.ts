@@ -20,6 +20,8 @@ export interface RunContext {
   readonly given: ReadonlyMap<number, RotationArrays> | undefined;
   /** Rotations of this run, kept where they are to be saved. */
   readonly learned: Map<number, RotationArrays>;
+  /** Takes the time and FLOPs of a part of a stage, under a name of its own. */
+  readonly measure: <T>(part: string, body: () => Promise<T>) => Promise<T>;
   readonly progress: (event: ProgressEvent) => void;
   readonly signal: AbortSignal | undefined;
   readonly blocks: number;

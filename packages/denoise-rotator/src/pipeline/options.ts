@@ -1,6 +1,6 @@
 import { parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
 import { OptionError } from "@denoise-rotator/core";
-import type { Pruner } from "@denoise-rotator/pruners";
+import { type Pruner, type Refinement, refinements } from "@denoise-rotator/pruners";
 
 export const backendNames = ["wasm", "cpu"] as const;
 export type BackendName = (typeof backendNames)[number];
@@ -27,6 +27,8 @@ export interface PruneOptions {
   readonly solver?: SolverName;
   /** Default 60 for `muon`, 2000 for `qr-adam`. */
   readonly steps?: number;
+  /** `pcg` solves anew for the kept weights, whatever the pruner. Default `none`. */
+  readonly refine?: Refinement;
   /** Blocks (`3`), roles (`downProj`) or both (`3.downProj`) left dense. */
   readonly skip?: readonly string[];
   /** `embedded`, a text file or a directory of `.txt` files. Default `embedded`. */
@@ -76,6 +78,7 @@ export interface ResolvedOptions {
   readonly objective: ObjectiveName;
   readonly solver: SolverName;
   readonly steps: number;
+  readonly refine: Refinement;
   readonly skip: readonly string[];
   readonly calibration: string;
   readonly samples: number;
@@ -124,6 +127,7 @@ export function resolveOptions(
     objective,
     solver,
     steps: positiveInteger("--steps", options.steps ?? (solver === "muon" ? 60 : 2000)),
+    refine: oneOf("--refine", options.refine ?? "none", refinements),
     skip: options.skip ?? [],
     calibration: options.calibration ?? "embedded",
     samples: positiveInteger("--samples", options.samples ?? 64),

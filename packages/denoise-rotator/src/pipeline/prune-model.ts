@@ -113,6 +113,7 @@ class PruneRun {
       skip: parseSkip(options.skip, blocks),
       given: options.rotation === null ? undefined : await loadRotations(options.rotation),
       learned: new Map(),
+      measure: this.#clock.measure,
       progress: onProgress ?? (() => {}),
       signal,
       blocks,

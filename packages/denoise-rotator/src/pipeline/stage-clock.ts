@@ -7,21 +7,29 @@ export interface StageCost {
   flops: number;
 }
 
-/** Adds up time and matrix-product FLOPs by stage. */
+/** Adds up time and matrix-product FLOPs by stage. What is measured inside a stage counts there, not for the outer one. */
 export class StageClock {
   readonly costs = new Map<string, StageCost>();
+  /** Cost so far of what is measured inside the stage that runs. */
+  #inner: StageCost = { seconds: 0, flops: 0 };
 
-  async measure<T>(stage: string, body: () => Promise<T>): Promise<T> {
-    const [start, flops] = [performance.now(), matmulFlops()];
+  readonly measure = async <T>(stage: string, body: () => Promise<T>): Promise<T> => {
+    const [start, flops, outer] = [performance.now(), matmulFlops(), this.#inner];
+    const inner = { seconds: 0, flops: 0 };
+    this.#inner = inner;
     try {
       return await body();
     } finally {
+      const whole = { seconds: (performance.now() - start) / 1000, flops: matmulFlops() - flops };
       const cost = this.costs.get(stage) ?? { seconds: 0, flops: 0 };
-      cost.seconds += (performance.now() - start) / 1000;
-      cost.flops += matmulFlops() - flops;
+      cost.seconds += whole.seconds - inner.seconds;
+      cost.flops += whole.flops - inner.flops;
       this.costs.set(stage, cost);
+      outer.seconds += whole.seconds;
+      outer.flops += whole.flops;
+      this.#inner = outer;
     }
-  }
+  };
 
   toJSON(): Record<string, StageCost> {
     return Object.fromEntries(this.costs);

@@ -78,9 +78,11 @@ export const prune: Stage = {
   name: "prune",
   applies: prunes,
   async run(context) {
-    const { block, pruner, skip, pattern, entropies } = context;
+    const { block, pruner, skip, pattern, entropies, options, measure } = context;
     const report = await pruneBlock(block, pruner, {
       pattern,
+      refine: options.refine,
+      measure: (step, body) => (step === "choose" ? body() : measure(`prune: ${step}`, body)),
       skip: ({ role }) => skip.site(block.index, role),
     });
     context.sites = report.sites.map(({ name, role, sparsity, error, maskValid, damping }) => ({
