@@ -10,6 +10,7 @@ export default defineConfig({
       "examples/**/*.test.ts",
       "e2e/**/*.test.ts",
       "docs/**/*.test.ts",
+      "benchmarks/test/**/*.test.ts",
     ],
     testTimeout: 60_000,
     hookTimeout: 120_000,

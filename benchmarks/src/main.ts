@@ -1,42 +1,67 @@
-import { parseArgs } from "node:util";
-import { contenders } from "./contenders/index.js";
-import { measure } from "./harness.js";
-import { kernelWorks } from "./kernels.js";
-import { machine } from "./machine.js";
-import { referenceRows, referenceTable } from "./reference.js";
-import { table } from "./report.js";
+import { availableParallelism } from "node:os";
+import { build } from "./build.js";
+import { type CommandLine, parseCommandLine, UsageError, usage } from "./command-line.js";
+import { defaultResultPath, keepResult } from "./keep-result.js";
 
-const usage = `usage: bench <kernels|reference> [--quick] [--json]
-
-  kernels     f32 matrix products: ours, naive loops, tfjs-backend-wasm
-  reference   the embedded model pruned every way, against PyTorch's figures (build first; about 15 minutes)
-  --quick     one size, fewer rounds; Wanda alone
-  --json      one JSON object on standard output; progress goes to standard error`;
-
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { quick: { type: "boolean" }, json: { type: "boolean" }, help: { type: "boolean" } },
-  });
-  const [suite] = positionals;
-  if (values.help || positionals.length !== 1 || (suite !== "kernels" && suite !== "reference")) {
-    console.error(usage);
-    process.exitCode = values.help ? 0 : 2;
-    return;
-  }
-  const engine = { node: process.version };
-  if (suite === "reference") {
-    const figures = await referenceRows(values.quick ?? false, (line) => console.error(line));
-    const result = { machine: machine(), versions: engine, ...figures };
-    console.log(values.json ? JSON.stringify(result, null, 2) : referenceTable(figures));
-    return;
-  }
-  const works = kernelWorks(values.quick ?? false);
-  const names = Object.keys(contenders);
-  const rounds = values.quick ? 5 : 9;
-  const { rows, versions } = await measure(works, names, rounds, (line) => console.error(line));
-  const result = { machine: machine(), versions: { ...engine, ...versions }, rows };
-  console.log(values.json ? JSON.stringify(result, null, 2) : table(result, works));
+/** A suite's result as JSON, and how it reads. */
+interface Reported {
+  readonly result: object;
+  readonly text: string;
 }
 
-await main();
+const progress = (line: string) => console.error(line);
+
+/** Suites are loaded when asked for: they import packages that must have been built. */
+async function run(options: CommandLine): Promise<Reported> {
+  const { suite, quick } = options;
+  switch (suite) {
+    case "kernels":
+    case "linalg": {
+      const { contenderNames, runWorkSuite } = await import("./suites/work-suite.js");
+      const { suiteReport } = await import("./report/suite-report.js");
+      const unknown = options.contenders?.find((name) => !contenderNames.includes(name));
+      if (unknown !== undefined) {
+        throw new UsageError(`--contenders ${unknown}: choose from ${contenderNames.join(", ")}`);
+      }
+      const threads = options.threads ?? (availableParallelism() > 1 ? [1, 2] : [1]);
+      const result = await runWorkSuite(suite, { ...definedOnly(options), quick, threads, progress });
+      return { result, text: suiteReport(result) };
+    }
+    case "reference": {
+      const { referenceRows, referenceTable } = await import("./suites/reference.js");
+      const { engineVersions, machine } = await import("./machine.js");
+      const figures = await referenceRows(quick, progress);
+      const result = { suite, machine: machine(), versions: engineVersions(), ...figures };
+      return { result, text: referenceTable(figures) };
+    }
+  }
+}
+
+const definedOnly = ({ only, contenders, rounds }: CommandLine) => ({
+  ...(only === undefined ? {} : { only }),
+  ...(contenders === undefined ? {} : { contenders }),
+  ...(rounds === undefined ? {} : { rounds }),
+});
+
+async function main(): Promise<void> {
+  const options = parseCommandLine(process.argv.slice(2));
+  if (!options) {
+    console.log(usage);
+    return;
+  }
+  progress("building");
+  build();
+  const { result, text } = await run(options);
+  const out = options.out ?? defaultResultPath(options.suite, options.quick);
+  keepResult(out, result);
+  progress(`kept in ${out}`);
+  console.log(options.json ? JSON.stringify(result, null, 2) : text);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`${error.message}\n\n${usage}`);
+  process.exitCode = 2;
+}

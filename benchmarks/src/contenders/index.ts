@@ -1,12 +1,17 @@
-import type { Contender } from "../contender.js";
-import { naive } from "./naive.js";
-import { ours } from "./ours.js";
-import { tfjsWasm } from "./tfjs-wasm.js";
+import type { CreateContender } from "../harness/contender.js";
 
-/** Every contender by its name; `denoise-rotator` is our default, against which ratios are taken. */
-export const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
-  "denoise-rotator": ours,
-  "tfjs-wasm": tfjsWasm,
-  "naive-js": naive,
+/** Name of our default, against which ratios are taken. */
+export const base = "denoise-rotator";
+
+/** The contenders that run under Node, by name. Modules are loaded in the contender's own process alone. */
+export const contenders: Readonly<Record<string, CreateContender>> = {
+  [base]: async (threads) => (await import("./ours.js")).ours(threads, { turbo: false }),
+  [`${base}-turbo`]: async (threads) => (await import("./ours.js")).ours(threads, { turbo: true }),
+  "tfjs-wasm": async (threads) => (await import("./tfjs.js")).tfjs(threads, "wasm"),
+  "tfjs-cpu": async (threads) => (await import("./tfjs.js")).tfjs(threads, "cpu"),
+  "jax-js": async (threads) => (await import("./jax-js.js")).jaxJs(threads),
+  "onnxruntime-web": async (threads) => (await import("./onnxruntime.js")).onnxruntimeWeb(threads),
+  "onnxruntime-node": async (threads) => (await import("./onnxruntime.js")).onnxruntimeNode(threads),
+  "ml-matrix": async (threads) => (await import("./ml-matrix.js")).mlMatrix(threads),
+  "naive-js": async (threads) => (await import("./naive.js")).naive(threads),
 };
-export const reference = "denoise-rotator";

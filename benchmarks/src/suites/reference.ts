@@ -10,7 +10,7 @@ import { referenceFile } from "@denoise-rotator/tiny-llama";
  * (`packages/tiny-llama/data/reference.json`), through the built command line.
  */
 
-const cli = fileURLToPath(new URL("../../packages/denoise-rotator/dist/cli.js", import.meta.url));
+const cli = fileURLToPath(new URL("../../../packages/denoise-rotator/dist/cli.js", import.meta.url));
 
 interface Reference {
   dense: { perplexity: number };

@@ -1,0 +1,96 @@
+import { parseArgs } from "node:util";
+
+export const suites = ["kernels", "linalg", "reference"] as const;
+export type Suite = (typeof suites)[number];
+
+export const usage = `usage: bench <suite> [options]
+
+suites
+  kernels     matrix products, elementwise functions, attention, dispatch: ours and every peer
+  linalg      Cholesky, QR, symmetric eigenvalues, triangular inverse: ours and the peers that have them
+  reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
+
+options
+  --quick              fewer and smaller works, fewer rounds
+  --json               the result as one JSON object on standard output; progress goes to standard error
+  --out FILE           where the JSON is kept (default: benchmarks/results/<suite>-node<major>.json)
+  --node FILE          the Node to measure (default: the one that runs this)
+  --threads LIST       such as 1,2 (default: 1 and 2 where there are two cores)
+  --contenders LIST    such as denoise-rotator,tfjs-wasm
+  --only PATTERN       works whose name matches the regular expression
+  --rounds N           samples of each contender (default 9; 3 with --quick)`;
+
+export interface CommandLine {
+  readonly suite: Suite;
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly out: string | undefined;
+  readonly threads: readonly number[] | undefined;
+  readonly contenders: readonly string[] | undefined;
+  readonly only: RegExp | undefined;
+  readonly rounds: number | undefined;
+}
+
+/** The command line asks for what does not exist; the message says what does. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Parses; `undefined` asks for help. Throws {@link UsageError}. */
+export function parseCommandLine(args: readonly string[]): CommandLine | undefined {
+  const { values, positionals } = parse(args);
+  if (values.help) return undefined;
+  const [suite, ...rest] = positionals;
+  if (suite === undefined) throw new UsageError(`name a suite: ${suites.join(", ")}`);
+  if (rest.length > 0) throw new UsageError(`one suite at a time, not ${positionals.join(" ")}`);
+  if (!(suites as readonly string[]).includes(suite)) {
+    throw new UsageError(`no suite ${suite}: choose one of ${suites.join(", ")}`);
+  }
+  return {
+    suite: suite as Suite,
+    quick: values.quick ?? false,
+    json: values.json ?? false,
+    out: values.out,
+    threads: values.threads?.split(",").map((value) => positive("--threads", value)),
+    contenders: values.contenders?.split(","),
+    only: values.only === undefined ? undefined : pattern(values.only),
+    rounds: values.rounds === undefined ? undefined : positive("--rounds", values.rounds),
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        quick: { type: "boolean" },
+        json: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+        out: { type: "string" },
+        threads: { type: "string" },
+        contenders: { type: "string" },
+        only: { type: "string" },
+        rounds: { type: "string" },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function positive(option: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 1) {
+    throw new UsageError(`${option} ${value}: whole numbers of at least 1`);
+  }
+  return number;
+}
+
+function pattern(value: string): RegExp {
+  try {
+    return new RegExp(value);
+  } catch {
+    throw new UsageError(`--only ${value}: no regular expression`);
+  }
+}

@@ -1,0 +1,46 @@
+import type { Work } from "../harness/contender.js";
+import { add, exp, log, rmsNorm, softmax } from "../works/elementwise.js";
+import { cholesky, qr, symmetricEigen, triangularInverse } from "../works/factorisations.js";
+import { attention, gemm } from "../works/products.js";
+
+const million = 1024 * 1024;
+
+/** Products square and in the shapes of language models, elementwise functions, dispatch, attention. */
+export const kernelWorks = (quick: boolean): Work[] =>
+  quick
+    ? [gemm(512, 512, 512), exp(million), softmax(1024, 1024), add(1024)]
+    : [
+        ...[256, 512, 768, 1024, 1536, 2048].map((n) => gemm(n, n, n)),
+        gemm(2048, 1536, 576), // SmolLM2-135M: gate of 2048 tokens
+        gemm(2048, 576, 1536), // its down
+        gemm(2048, 5632, 2048), // TinyLlama-1.1B: gate
+        gemm(64, 2048, 2048), // few tokens
+        gemm(256, 256, 64, 32), // q·kᵀ of 32 heads
+        exp(million),
+        log(million),
+        softmax(1024, 1024),
+        rmsNorm(2048, 2048),
+        attention(9, 2048, 64),
+        add(1024),
+      ];
+
+export const linalgWorks = (quick: boolean): Work[] =>
+  quick
+    ? [cholesky(576), qr(256), symmetricEigen(128), triangularInverse(576)]
+    : [
+        cholesky(576),
+        cholesky(1536),
+        qr(576),
+        triangularInverse(576),
+        triangularInverse(1536),
+        symmetricEigen(512),
+        symmetricEigen(1024),
+        symmetricEigen(2048),
+      ];
+
+export type WorkSuite = "kernels" | "linalg";
+
+export const suiteWorks: Readonly<Record<WorkSuite, (quick: boolean) => Work[]>> = {
+  kernels: kernelWorks,
+  linalg: linalgWorks,
+};
