@@ -1,79 +1,53 @@
 import {
   copyInto,
   defineOp,
-  diagonalMatrix,
   fillInto,
   formatShape,
-  matmulInto,
   qrPanelInto,
   ShapeError,
   Tensor,
   tidy,
-  triangularSolveInto,
   where,
-  zeros,
 } from "@denoise-rotator/core";
 import { matricesOf, matrixShape } from "./matrices.js";
+import { panelShape, type Reflectors, reflect, reflectBordered, reflectorsOf } from "./reflectors.js";
 import { lowerTriangle, upperTriangle } from "./triangle.js";
 import { solveTriangular } from "./triangular.js";
 
 const panel = 32;
 
-/** A panel's reflectors: H_0·H_1⋯ = I − V·T·Vᵀ, V `[m, k]` unit lower trapezoidal, T `[k, k]` upper triangular. */
-interface Reflectors {
-  readonly start: number;
-  readonly V: Tensor;
-  readonly T: Tensor;
-}
-
-/**
- * Compact WY form of a factored panel. T = (I + D·U)⁻¹·D with D = diag(τ) and U the strict upper triangle of VᵀV, which
- * also holds where τ = 0 (Joffrin et al. 2006, arXiv cs/0607038, divide by τ instead).
- */
-function reflectorsOf(factored: Tensor, tau: Tensor, start: number): Reflectors {
-  return tidy(() => {
-    const k = tau.shape[0]!;
-    const strict = lowerTriangle(factored, { strict: true });
-    const V = Tensor.empty(factored.backend, factored.shape, factored.dtype);
-    copyInto(V, strict);
-    const top = V.slice([0, k]);
-    fillInto(top.diagonal(), 1);
-    const T = diagonalMatrix(tau);
-    const system = upperTriangle(V.transpose().matmul(V), { strict: true }).mul(tau.unsqueeze(1));
-    triangularSolveInto(T, system, { lower: false, transpose: false, unitDiagonal: true });
-    return { start, V, T };
-  });
-}
-
-/** x ← (I − V·op(T)·Vᵀ)·x in place. */
-function reflect(x: Tensor, { V, T }: Reflectors, transpose: boolean): void {
-  if (x.shape[1] === 0) return;
-  tidy(() => {
-    const weights = (transpose ? T.transpose() : T).matmul(V.transpose().matmul(x));
-    matmulInto(x, V, weights, { accumulate: true, alpha: -1 });
-  });
-}
-
-/** Blocked Householder QR of one matrix: `work` `[m, n]` becomes R (and rubbish below), `q` `[m, n]` becomes Q. */
-function factorBlocked(work: Tensor, q: Tensor): void {
+/** Blocked Householder QR of `work` `[m, n]` in place: R in the upper triangle, rubbish below. */
+function factorBlocked(work: Tensor): Reflectors[] {
   const [m, n] = work.shape as [number, number];
-  tidy(() => {
+  return tidy(() => {
     const panels: Reflectors[] = [];
+    const full = panelShape(Math.min(panel, n), work);
     for (let start = 0; start < n; start += panel) {
       const stop = Math.min(n, start + panel);
+      const width = stop - start;
       const factored = work.slice([start, m], [start, stop]);
-      const tau = zeros([stop - start], { dtype: work.dtype, backend: work.backend });
+      const tau = Tensor.empty(work.backend, [width], work.dtype);
       qrPanelInto(factored, tau);
-      const reflectors = reflectorsOf(factored, tau, start);
+      const shape = width === full.below.shape[0] ? full : panelShape(width, work);
+      const reflectors = reflectorsOf(factored, tau, shape);
       reflect(work.slice([start, m], [stop, n]), reflectors, true);
       panels.push(reflectors);
     }
-    fillInto(q, 0);
-    fillInto(q.slice([0, n]).diagonal(), 1);
-    for (const reflectors of panels.reverse()) {
-      reflect(q.slice([reflectors.start, m], [reflectors.start, n]), reflectors, false);
-    }
+    return panels;
   });
+}
+
+/** `q` `[m, n]` ← H_0·H_1⋯ times the first n columns of diag(signs). */
+function multiplyOut(q: Tensor, panels: readonly Reflectors[], signs: Tensor): void {
+  const [m, n] = q.shape as [number, number];
+  fillInto(q, 0);
+  copyInto(q.slice([0, n]).diagonal(), signs);
+  for (let index = panels.length - 1; index >= 0; index--) {
+    const start = index * panel;
+    const reflectors = panels[index]!;
+    const stop = start + reflectors.T.shape[0]!;
+    reflectBordered(q.slice([start, m], [start, n]), reflectors, signs.slice([start, stop]));
+  }
 }
 
 /** Outputs Q `[…, m, n]` and R `[…, n, n]`. */
@@ -86,27 +60,24 @@ export const qrOp = defineOp({
       const work = Tensor.empty(a!.backend, a!.shape, a!.dtype);
       copyInto(work, a!);
       const q = Tensor.empty(a!.backend, a!.shape, a!.dtype);
-      const matrices = matricesOf(q);
-      matricesOf(work).forEach((matrix, i) => {
-        factorBlocked(matrix, matrices[i]!);
-      });
       const leading = a!.shape.slice(0, -2);
+      const signs = Tensor.empty(a!.backend, [...leading, n], a!.dtype);
+      const [matrices, signRows] = [matricesOf(q), matricesOf(signs.unsqueeze(-1))];
+      matricesOf(work).forEach((matrix, i) => {
+        tidy(() => {
+          const panels = factorBlocked(matrix);
+          const diagonal = matrix.slice([0, n]).diagonal();
+          const sign = where(diagonal.equal(0), 1, diagonal.sign());
+          copyInto(signRows[i]!, sign.unsqueeze(1));
+          multiplyOut(matrices[i]!, panels, sign);
+        });
+      });
       const square = work.slice(...leading.map(() => null), [0, n]);
-      const r = upperTriangle(square);
-      const diagonal = r.mul(eyeLike(r)).sum({ axis: -1 });
-      const signs = where(diagonal.equal(0), 1, diagonal.sign());
-      return [q.mul(signs.unsqueeze(-2)), r.mul(signs.unsqueeze(-1))];
+      return [q, upperTriangle(square).mul(signs.unsqueeze(-1))];
     });
   },
   vjp: ([gQ, gR], { outputs: [Q, R] }) => [qrPullback(Q!, R!, gQ, gR)],
 });
-
-const eyeLike = (r: Tensor): Tensor => {
-  const n = r.shape.at(-1)!;
-  const out = zeros([n, n], { dtype: r.dtype, backend: r.backend });
-  fillInto(out.diagonal(), 1);
-  return out;
-};
 
 /**
  * The gradient with respect to a = Q·R from those with respect to Q and R (either may be missing; both missing: `undefined`):

@@ -1,22 +1,20 @@
-import { arange, type Tensor, tidy, where } from "@denoise-rotator/core";
+import { arange, type Backend, type Tensor, tidy, where } from "@denoise-rotator/core";
 
-/** Keeps the elements with row − column ≥ `from` of the last two axes, zeros elsewhere (also where NaN stood). */
-function keep(x: Tensor, from: number, sign: 1 | -1): Tensor {
-  return tidy(() => {
-    const [rows, columns] = x.shape.slice(-2) as [number, number];
-    const row = arange(rows, { backend: x.backend }).unsqueeze(1);
-    const distance = row.sub(arange(columns, { backend: x.backend })).mul(sign);
-    return where(distance.greaterEqual(from), x, 0);
-  });
-}
+/** bool `[rows, columns]`: where row − column ≥ `from`. */
+export const lowerMask = (rows: number, columns: number, from: number, backend: Backend): Tensor =>
+  tidy(() =>
+    arange(rows - from, { start: -from, backend })
+      .unsqueeze(1)
+      .greaterEqual(arange(columns, { backend })),
+  );
 
 /** The lower triangle of `[…, m, n]`, zeros above. `strict` leaves out the diagonal. Differentiable. */
 export const lowerTriangle = (x: Tensor, options: { strict?: boolean } = {}): Tensor =>
-  keep(x, options.strict ? 1 : 0, 1);
+  tidy(() => where(lowerMask(x.shape.at(-2)!, x.shape.at(-1)!, options.strict ? 1 : 0, x.backend), x, 0));
 
 /** The upper triangle of `[…, m, n]`, zeros below. `strict` leaves out the diagonal. Differentiable. */
 export const upperTriangle = (x: Tensor, options: { strict?: boolean } = {}): Tensor =>
-  keep(x, options.strict ? 1 : 0, -1);
+  tidy(() => where(lowerMask(x.shape.at(-2)!, x.shape.at(-1)!, options.strict ? 0 : 1, x.backend), 0, x));
 
 /** The diagonal of `[…, n, n]` in place, zeros elsewhere. Differentiable. */
 export const diagonalMask = (x: Tensor): Tensor => tidy(() => upperTriangle(lowerTriangle(x)));

@@ -1,5 +1,6 @@
 import { f32, f32x4, i32, v128 } from "../assembler/expressions.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
+import { defineHouseholderPanel } from "./householder.js";
 
 /**
  * `combineRows(out, coefficients, coefficientStep, rows, rowStep, count, columns, scale, accumulate)`:
@@ -121,4 +122,5 @@ function defineAddOuter(m: ModuleBuilder): void {
 export function definePanelKernels(m: ModuleBuilder): void {
   defineCombineRows(m);
   defineAddOuter(m);
+  defineHouseholderPanel(m);
 }
