@@ -1,6 +1,13 @@
 import { item, OptionError, Random, ShapeError, type Tensor, tidy } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
-import { euclidean, type Manifold, orthogonal, product, stiefel } from "../src/index.js";
+import {
+  blockDiagonalOrthogonal,
+  euclidean,
+  type Manifold,
+  orthogonal,
+  product,
+  stiefel,
+} from "../src/index.js";
 
 const f64 = { dtype: "f64" } as const;
 const manifolds: Manifold[] = [
@@ -10,6 +17,9 @@ const manifolds: Manifold[] = [
     orthogonal(40, { retraction }),
     orthogonal(4, { retraction, batch: 3 }),
   ]),
+  blockDiagonalOrthogonal(6, 1),
+  blockDiagonalOrthogonal(6, 3),
+  blockDiagonalOrthogonal(8, 2, { retraction: "polar" }),
   stiefel(5, 1),
   stiefel(7, 3),
   stiefel(7, 3, { retraction: "polar" }),

@@ -13,7 +13,16 @@ import {
   valueAndGrad,
 } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
-import { muon, type OrthogonalObjective, orthogonal, orthonormalityError, qrAdam } from "../src/index.js";
+import {
+  bodyAdam,
+  muon,
+  type OrthogonalObjective,
+  orthogonal,
+  orthonormalityError,
+  qrAdam,
+  riemannianAdam,
+  riemannianSgd,
+} from "../src/index.js";
 
 /** An objective from an autograd function of all points. */
 function objectiveOf(f: (...points: Tensor[]) => Tensor, name = "test"): OrthogonalObjective {
@@ -34,7 +43,13 @@ const concentrate = (seed: number, n: number, backend?: Backend) => {
   return objectiveOf((R) => entropy(W.matmul(R!).square()).mean());
 };
 
-const solvers = [qrAdam({ learningRate: 0.02 }), muon()];
+const solvers = [
+  qrAdam({ learningRate: 0.02 }),
+  muon(),
+  bodyAdam({ learningRate: 0.03 }),
+  riemannianAdam({ learningRate: 0.02 }),
+  riemannianSgd({ learningRate: 0.05, momentum: 0.9 }),
+];
 
 describe.each(solvers)("$name", (solver) => {
   it("should solve a Procrustes problem", async () => {
@@ -71,28 +86,25 @@ describe.each(solvers)("$name", (solver) => {
     for (const point of points) expect(await item(orthonormalityError(point))).toBeLessThan(1e-5);
   });
 
-  it.each([1, 2, 3, 8])(
-    "should stay orthogonal over 1,000 steps at n = %i, without growing memory",
-    async (n) => {
-      const backend = createCpuBackend();
-      const allocated = () => backend.capabilities.allocatedBytes();
-      const objective = concentrate(5, n, backend);
-      const start = eye(n, { backend });
-      const before = allocated();
-      const usage: number[] = [];
-      const { points } = await solver.minimize(objective, [start], {
-        steps: 1000,
-        onStep: () => usage.push(allocated()),
-      });
-      using error = orthonormalityError(points[0]!);
-      expect(await item(error)).toBeLessThan(1e-5);
-      error.dispose();
-      points[0]!.dispose();
-      expect(allocated()).toBe(before);
-      // The best point may share its buffer with the current one.
-      expect(Math.max(...usage)).toBeLessThanOrEqual(Math.min(...usage) + 4 * n * n);
-    },
-  );
+  it.each([1, 8])("should stay orthogonal over 1,000 steps at n = %i, without growing memory", async (n) => {
+    const backend = createCpuBackend();
+    const allocated = () => backend.capabilities.allocatedBytes();
+    const objective = concentrate(5, n, backend);
+    const start = eye(n, { backend });
+    const before = allocated();
+    const usage: number[] = [];
+    const { points } = await solver.minimize(objective, [start], {
+      steps: 1000,
+      onStep: () => usage.push(allocated()),
+    });
+    using error = orthonormalityError(points[0]!);
+    expect(await item(error)).toBeLessThan(1e-5);
+    error.dispose();
+    points[0]!.dispose();
+    expect(allocated()).toBe(before);
+    // The best point may share its buffer with the current one.
+    expect(Math.max(...usage)).toBeLessThanOrEqual(Math.min(...usage) + 4 * n * n);
+  });
 
   it("should return the start after 0 steps", async () => {
     const { points, best, start } = await solver.minimize(concentrate(1, 4), [eye(4)], { steps: 0 });

@@ -4,39 +4,39 @@ import {
   parsePattern,
   type SparsityPattern,
 } from "@denoise-rotator/contracts";
-import { OptionError, type Tensor } from "@denoise-rotator/core";
+import { type Tensor, tidy } from "@denoise-rotator/core";
 import {
-  muon,
-  muonSteps,
+  diagonalBlocks,
+  fromDiagonalBlocks,
   type OrthogonalObjective,
-  qrAdam,
-  qrAdamSteps,
-  type Solver,
   type SolverResult,
+  type SolverState,
+  type StepInfo,
+  type StoppingRule,
 } from "@denoise-rotator/manifold";
 import { directObjective } from "./direct-objective.js";
 import { entropyObjective } from "./entropy-objective.js";
 import { type RotationProblem, rotationProblem } from "./problem.js";
+import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
 import { siteFigures, siteReports } from "./report.js";
 import { identityRotation, ownRotation, type Rotation } from "./rotation.js";
-import { type RotationStart, startingPoint } from "./start.js";
+import { type ResolvedSettings, type RotationSettings, resolveSettings } from "./settings.js";
+import { startingPoint } from "./start.js";
 
-export interface DenoiseOptions {
+export interface DenoiseOptions extends RotationSettings {
   /** Whose importances the rotation concentrates: a pruner's, with a `columnScale`. */
   readonly importance: Importance;
-  /** `direct`: the importance that `pattern` would prune (default); `entropy`: the paper's. */
-  readonly objective?: "direct" | "entropy";
-  /** What `direct` prunes, and what the report's figures are for. Default 2:4. */
+  /** What `direct` prunes, what dealing deals for, and what the report's figures are for. Default 2:4. */
   readonly pattern?: SparsityPattern | string | number;
-  /** Default: `muon` for direct, `qrAdam` for entropy. */
-  readonly solver?: Solver;
-  /** Default: 2000 for qrAdam, as in the paper; else 60. With 0 the start is the result. */
-  readonly steps?: number;
-  /** Default: the solver's. */
-  readonly learningRate?: number;
-  /** Default: `pca-dealt` for direct, `identity` for entropy. */
-  readonly start?: RotationStart;
-  readonly onStep?: (info: { step: number; value: number; best: number }) => void;
+  /** R1 is block-diagonal with that many equal blocks. Default 1. */
+  readonly r1Blocks?: number;
+  /** Of everything that is drawn. Default 0. */
+  readonly seed?: number;
+  /** Ends the solver early; default: never. */
+  readonly stop?: StoppingRule;
+  readonly onStep?: (info: StepInfo) => unknown;
+  /** A checkpoint that `onStep` took of the same block with the same options: ends with the same bytes. */
+  readonly resume?: SolverState;
   readonly signal?: AbortSignal;
 }
 
@@ -49,26 +49,24 @@ export interface DenoiseOptions {
  * a site's inputs; NonFiniteError naming the site at which NaN or infinity arose.
  */
 export async function denoise(block: DecoderBlock, options: DenoiseOptions): Promise<Rotation> {
-  const { signal, objective: kind = "direct" } = options;
+  const { signal, r1Blocks = 1 } = options;
   const pattern = parsePattern(options.pattern ?? "2:4");
-  const solver = options.solver ?? (kind === "direct" ? muon() : qrAdam());
-  const { steps = solver.name === "qr-adam" ? qrAdamSteps : muonSteps } = options;
-  if (kind !== "direct" && kind !== "entropy") throw new OptionError(`objective ${kind}: direct or entropy`);
-  if (!Number.isInteger(steps) || steps < 0) throw new OptionError(`steps ${steps}: an integer ≥ 0`);
+  const settings = resolveSettings(options);
+  checkBlocks(r1Blocks, block.hiddenSize, groupSize(pattern));
   signal?.throwIfAborted();
   const problem = await rotationProblem(block, options.importance);
   try {
-    const objective = kind === "direct" ? directObjective(problem, pattern) : entropyObjective(problem);
+    const objective =
+      settings.objective === "direct" ? directObjective(problem, pattern) : entropyObjective(problem);
     using identity = identityRotation(block);
     const { R1: I1, R2: I2 } = identity;
     const unrotated = await valueAt(objective, [I1, I2]);
     const before = await siteFigures(problem, I1, I2, pattern);
-    const start = options.start ?? (kind === "direct" ? "pca-dealt" : "identity");
-    const result = await solve(block, problem, objective, { ...options, solver, steps, start, pattern });
+    const result = await solve(block, problem, objective, { ...options, r1Blocks, settings, pattern });
     const [R1, R2] = result.points as [Tensor, Tensor];
     const after = await siteFigures(problem, R1, R2, pattern);
-    const { start: first, best, trace } = result;
-    const report = { name: objective.name, unrotated, start: first, best, steps: result.steps, trace };
+    const { start, best, steps, trace, stopped } = result;
+    const report = { name: objective.name, unrotated, start, best, steps, stopped, trace };
     return ownRotation(R1, R2, { objective: report, sites: siteReports(problem, before, after) });
   } finally {
     problem.dispose();
@@ -76,11 +74,13 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
 }
 
 interface SolveOptions extends DenoiseOptions {
-  readonly solver: Solver;
-  readonly steps: number;
-  readonly start: RotationStart;
+  readonly settings: ResolvedSettings;
   readonly pattern: SparsityPattern;
+  readonly r1Blocks: number;
 }
+
+/** How many columns a group of the pattern holds; 4 where it has none. */
+const groupSize = (pattern: SparsityPattern): number => (pattern.kind === "n:m" ? pattern.of : 4);
 
 async function solve(
   block: DecoderBlock,
@@ -88,18 +88,32 @@ async function solve(
   objective: OrthogonalObjective,
   options: SolveOptions,
 ): Promise<SolverResult> {
-  const { solver, steps, learningRate, onStep, signal, pattern } = options;
-  const points = await startingPoint(options.start, block, problem, pattern.kind === "n:m" ? pattern.of : 4);
+  const { settings, pattern, r1Blocks: blocks } = options;
+  const { solver, steps, learningRate, start } = settings;
+  const { seed, stop, onStep, resume, signal } = options;
+  const [R1, R2] = await startingPoint(start, block, problem, groupSize(pattern), blocks);
+  const points = [blocks === 1 ? R1.alias() : diagonalBlocks(R1, blocks), R2];
+  R1.dispose();
   try {
-    return await solver.minimize(objective, points, {
+    const solved = blocks === 1 ? objective : inDiagonalBlocks(objective, blocks);
+    const result = await solver.minimize(solved, points, {
       steps,
       ...(learningRate === undefined ? {} : { learningRate }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(stop ? { stop } : {}),
       ...(onStep ? { onStep } : {}),
+      ...(resume ? { resume } : {}),
       ...(signal ? { signal } : {}),
     });
+    return blocks === 1 ? result : { ...result, points: wholeMatrices(result.points) };
   } finally {
     for (const point of points) point.dispose();
   }
+}
+
+function wholeMatrices([blocks, R2]: readonly Tensor[]): Tensor[] {
+  using stack = blocks!;
+  return [tidy(() => fromDiagonalBlocks(stack)), R2!];
 }
 
 async function valueAt(objective: OrthogonalObjective, points: readonly Tensor[]): Promise<number> {

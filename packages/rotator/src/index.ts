@@ -15,4 +15,14 @@ export {
   ownRotation,
   type Rotation,
 } from "./rotation.js";
-export { dealtOrder, type RotationStart, startingPoint } from "./start.js";
+export {
+  type ObjectiveKind,
+  objectiveKinds,
+  type RotationPreset,
+  type RotationPresetName,
+  type RotationSettings,
+  resolveSettings,
+  rotationPresetNames,
+  rotationPresets,
+} from "./settings.js";
+export { dealtOrder, type RotationStart, rotationStarts, startingPoint } from "./start.js";

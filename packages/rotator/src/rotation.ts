@@ -1,5 +1,6 @@
 import { type DecoderBlock, type RotationPair, siteOf } from "@denoise-rotator/contracts";
 import { type CreationOptions, eye, type Tensor, tidy } from "@denoise-rotator/core";
+import type { SolverResult } from "@denoise-rotator/manifold";
 import type { SiteReport } from "./report.js";
 
 /** R1 `[hidden, hidden]` and R2 `[keyValueCount, dim, dim]` that the holder disposes of. */
@@ -19,6 +20,8 @@ export interface ObjectiveReport {
   /** Lowest value seen: that of the rotation returned. */
   readonly best: number;
   readonly steps: number;
+  /** Why the solver ended. */
+  readonly stopped: SolverResult["stopped"];
   /** Value at every step. */
   readonly trace: readonly number[];
 }

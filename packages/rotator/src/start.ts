@@ -1,39 +1,48 @@
 import { type DecoderBlock, requireStatistics, siteOf } from "@denoise-rotator/contracts";
-import { fromArray, type Tensor, take, tidy, toNumbers } from "@denoise-rotator/core";
+import { fromArray, stack, type Tensor, take, tidy, toNumbers } from "@denoise-rotator/core";
 import { symmetricEigen } from "@denoise-rotator/linalg";
+import { diagonalBlocks, fromDiagonalBlocks } from "@denoise-rotator/manifold";
 import type { RotationProblem } from "./problem.js";
 import { rotatedImportances } from "./report.js";
 import { identityRotation } from "./rotation.js";
 
+export const rotationStarts = ["identity", "identity-dealt", "pca", "pca-dealt"] as const;
 /**
- * Where learning starts: no rotation; the principal axes of the block's inputs, most energetic first; or these dealt
- * out, so that the important columns fall into different groups of M.
+ * Where learning starts: no rotation; the principal axes of the block's inputs, most energetic first; or either of these
+ * dealt out, so that the important columns fall into different groups of M.
  */
-export type RotationStart = "identity" | "pca" | "pca-dealt";
+export type RotationStart = (typeof rotationStarts)[number];
 
-/** R1 and R2 of a start; R2 is the identity. `group` is M of the pattern. The caller disposes. */
+/**
+ * R1 and R2 of a start; R2 is the identity. `group` is M of the pattern; with `blocks` > 1 axes and dealing stay within
+ * that many diagonal blocks of R1. The caller disposes.
+ */
 export async function startingPoint(
   start: RotationStart,
   block: DecoderBlock,
   problem: RotationProblem,
   group: number,
+  blocks = 1,
 ): Promise<[Tensor, Tensor]> {
   const { R1, R2 } = identityRotation(block);
   if (start === "identity") return [R1, R2];
-  R1.dispose();
   try {
-    const axes = await principalAxes(block);
-    if (start === "pca" || block.hiddenSize % group !== 0) return [axes, R2];
-    using basis = axes;
-    return [await dealColumns(basis, R2, problem, group), R2];
+    using basis = start === "identity-dealt" ? R1.alias() : await principalAxes(block, blocks);
+    const dealt = start !== "pca" && (block.hiddenSize / blocks) % group === 0;
+    return [dealt ? await dealColumns(basis, R2, problem, group, blocks) : basis.alias(), R2];
   } catch (error) {
     R2.dispose();
     throw error;
+  } finally {
+    R1.dispose();
   }
 }
 
-/** Eigenvectors `[hidden, hidden]` of H_attention/tr + H_mlp/tr as columns, largest eigenvalue first. */
-async function principalAxes(block: DecoderBlock): Promise<Tensor> {
+/**
+ * Eigenvectors `[hidden, hidden]` of H_attention/tr + H_mlp/tr as columns, largest eigenvalue first; of each diagonal block
+ * where there are several.
+ */
+async function principalAxes(block: DecoderBlock, blocks: number): Promise<Tensor> {
   using sum = tidy(() => {
     const [attention, mlp] = (["qProj", "gateProj"] as const).map((role) => {
       const { gram } = requireStatistics(siteOf(block, role));
@@ -41,10 +50,31 @@ async function principalAxes(block: DecoderBlock): Promise<Tensor> {
     });
     return attention!.add(mlp!);
   });
-  const { values, vectors } = await symmetricEigen(sum, { name: `${block.name}: H` });
+  const name = `${block.name}: H`;
+  if (blocks === 1) return descendingEigenvectors(sum, name);
+  using parts = diagonalBlocks(sum, blocks);
+  const axes: Tensor[] = [];
+  try {
+    for (let i = 0; i < blocks; i++) {
+      using part = tidy(() =>
+        parts
+          .slice([i, i + 1])
+          .squeeze(0)
+          .contiguous(),
+      );
+      axes.push(await descendingEigenvectors(part, name));
+    }
+    return tidy(() => fromDiagonalBlocks(stack(axes)));
+  } finally {
+    for (const each of axes) each.dispose();
+  }
+}
+
+async function descendingEigenvectors(matrix: Tensor, name: string): Promise<Tensor> {
+  const { values, vectors } = await symmetricEigen(matrix, { name });
   values.dispose();
   using ascending = vectors;
-  const n = block.hiddenSize;
+  const n = matrix.shape[0]!;
   return selectColumns(
     ascending,
     Array.from({ length: n }, (_, i) => n - 1 - i),
@@ -55,14 +85,25 @@ const selectColumns = (x: Tensor, order: readonly number[]): Tensor =>
   tidy(() => take(x, fromArray(order, [order.length], { dtype: "i32", backend: x.backend }), 1));
 
 /** Sorts the columns by importance over q, k, v, gate, up (each scaled to total 1) and deals them into groups. */
-async function dealColumns(basis: Tensor, R2: Tensor, problem: RotationProblem, group: number) {
+async function dealColumns(
+  basis: Tensor,
+  R2: Tensor,
+  problem: RotationProblem,
+  group: number,
+  blocks: number,
+) {
   using columns = tidy(() => {
     const { qProj, kProj, vProj, gateProj, upProj } = rotatedImportances(problem, basis, R2);
     return [qProj, kProj, vProj, gateProj, upProj]
       .map((S) => S.sum({ axis: 0 }).div(S.sum().maximum(1e-30)))
       .reduce((a, b) => a.add(b));
   });
-  return selectColumns(basis, dealtOrder(await toNumbers(columns), group));
+  const importances = Array.from(await toNumbers(columns));
+  const size = importances.length / blocks;
+  const order = Array.from({ length: blocks }, (_, i) =>
+    dealtOrder(importances.slice(i * size, (i + 1) * size), group).map((column) => i * size + column),
+  ).flat();
+  return selectColumns(basis, order);
 }
 
 /**

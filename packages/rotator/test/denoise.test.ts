@@ -7,8 +7,16 @@ import {
   type Tensor,
   toNumbers,
 } from "@denoise-rotator/core";
+import type { SolverState, StepInfo } from "@denoise-rotator/manifold";
 import { beforeAll, describe, expect, it } from "vitest";
-import { absorb, type DenoiseOptions, denoise, type Rotation, siteEntropies } from "../src/index.js";
+import {
+  absorb,
+  type DenoiseOptions,
+  denoise,
+  type Rotation,
+  rotationToArrays,
+  siteEntropies,
+} from "../src/index.js";
 import { columnScales, importanceOf } from "./importances.js";
 import { ToyBlock, type ToyOptions } from "./toy-block.js";
 
@@ -62,6 +70,39 @@ describe("denoise", () => {
     const [identity, pca, dealt] = [await at("identity"), await at("pca"), await at("pca-dealt")];
     expect(dealt).toBeLessThan(identity);
     expect(dealt).toBeLessThan(pca);
+  });
+
+  it("should learn a block-diagonal R1, which reaches less", async () => {
+    const block = await captured({ hidden: 32 });
+    const run = (r1Blocks: number) => denoise(block, { importance: wanda, steps: 15, r1Blocks });
+    const [whole, halves] = [await run(1), await run(2)];
+    expect(halves.objective.best).toBeLessThan(halves.objective.start);
+    expect(halves.objective.best).toBeGreaterThan(whole.objective.best);
+    const outside = halves.R1.slice([0, 16], [16]);
+    expect(Math.max(...Array.from(await toNumbers(outside), Math.abs))).toBe(0);
+    expect((await absorb(block, halves)).invarianceError).toBeLessThan(1e-10);
+    await expect(run(3)).rejects.toThrow(OptionError);
+    await expect(run(16)).rejects.toThrow(/multiple of 4/);
+  });
+
+  it("should continue from a checkpoint to the same bytes", async () => {
+    const block = await captured({ dtype: "f32" });
+    let resume: SolverState | undefined;
+    const onStep = async ({ step, checkpoint }: StepInfo) => {
+      if (step === 4) resume = structuredClone(await checkpoint());
+    };
+    const options = { importance: wanda, steps: 9, r1Blocks: 2 };
+    const whole = await denoise(block, { ...options, onStep });
+    const rest = await denoise(block, { ...options, resume: resume! });
+    expect(rest.objective).toEqual(whole.objective);
+    expect(await rotationToArrays(rest)).toEqual(await rotationToArrays(whole));
+  });
+
+  it("should deal the columns of the identity", async () => {
+    const block = await captured({ hidden: 32 });
+    const start = async (start: DenoiseOptions["start"] & string) =>
+      (await denoise(block, { importance: wanda, steps: 0, start })).objective.best;
+    expect(await start("identity-dealt")).toBeLessThan(await start("identity"));
   });
 
   it("should learn what absorbing then shows", async () => {

@@ -13,6 +13,13 @@ export function integer(least: number) {
   };
 }
 
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError("a number > 0 is needed.");
+  return value;
+}
+
 export function sparsity(text: string): string {
   try {
     parsePattern(text);

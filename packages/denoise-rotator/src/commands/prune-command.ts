@@ -3,12 +3,13 @@ import { pathToFileURL } from "node:url";
 import { OptionError } from "@denoise-rotator/core";
 import { createPruner, type Pruner, prunerNames, refinements } from "@denoise-rotator/pruners";
 import { Command, Option } from "commander";
-import { objectiveNames, type PruneOptions, rotateModes, solverNames } from "../pipeline/options.js";
+import { type PruneOptions, rotateModes } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
 import type { RunRecord } from "../pipeline/run-record.js";
 import { interruptible } from "./interrupt.js";
 import { addEvaluationOptions, backendOption, integer, jsonOption, list, sparsity } from "./options.js";
 import { createProgress } from "./progress.js";
+import { addRotationOptions } from "./rotation-options.js";
 import { formatTable } from "./tables.js";
 
 interface PruneFlags
@@ -44,13 +45,6 @@ export function pruneCommand(): Command {
       new Option("--rotate <mode>", "rotations before pruning").choices(rotateModes).default("per-block"),
     )
     .addOption(
-      new Option("--objective <name>", "what rotations minimise").choices(objectiveNames).default("direct"),
-    )
-    .addOption(
-      new Option("--solver <name>", "default: muon for direct, qr-adam for entropy").choices(solverNames),
-    )
-    .option("--steps <n>", "solver steps (default: 60 for muon, 2000 for qr-adam)", integer(1))
-    .addOption(
       new Option("--refine <method>", "pcg: solve anew for the kept weights")
         .choices(refinements)
         .default("none"),
@@ -66,6 +60,7 @@ export function pruneCommand(): Command {
     .option("--rotation <file>", "use saved rotations instead of learning")
     .option("--save-rotation <file>", "keep the learned rotations")
     .option("--eval", "evaluate the dense and the pruned model");
+  addRotationOptions(command);
   addEvaluationOptions(command)
     .addOption(jsonOption())
     .addHelpText(

@@ -1,6 +1,5 @@
-import type { SparsityPattern } from "@denoise-rotator/contracts";
+import type { Importance, SparsityPattern } from "@denoise-rotator/contracts";
 import type { Backend } from "@denoise-rotator/core";
-import type { Solver } from "@denoise-rotator/manifold";
 import type { LlamaBlock } from "@denoise-rotator/models";
 import type { Pruner } from "@denoise-rotator/pruners";
 import type { RotationArrays } from "@denoise-rotator/rotator";
@@ -14,7 +13,8 @@ export interface RunContext {
   readonly pattern: SparsityPattern;
   readonly device: Backend;
   readonly pruner: Pruner;
-  readonly solver: Solver;
+  /** What rotations concentrate. */
+  readonly rotationImportance: Importance;
   readonly skip: SkipRule;
   /** Rotations given by file, by block index. */
   readonly given: ReadonlyMap<number, RotationArrays> | undefined;

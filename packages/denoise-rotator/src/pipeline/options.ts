@@ -1,15 +1,23 @@
 import { parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
 import { OptionError } from "@denoise-rotator/core";
-import { type Pruner, type Refinement, refinements } from "@denoise-rotator/pruners";
+import { type SolverName, solverNames } from "@denoise-rotator/manifold";
+import { type Pruner, prunerNames, type Refinement, refinements } from "@denoise-rotator/pruners";
+import {
+  type ObjectiveKind,
+  objectiveKinds,
+  type RotationPresetName,
+  type RotationStart,
+  resolveSettings,
+  rotationPresetNames,
+  rotationStarts,
+} from "@denoise-rotator/rotator";
 
 export const backendNames = ["wasm", "cpu"] as const;
 export type BackendName = (typeof backendNames)[number];
 export const rotateModes = ["per-block", "none"] as const;
 export type RotateMode = (typeof rotateModes)[number];
-export const objectiveNames = ["direct", "entropy"] as const;
-export type ObjectiveName = (typeof objectiveNames)[number];
-export const solverNames = ["muon", "qr-adam"] as const;
-export type SolverName = (typeof solverNames)[number];
+/** The importance of the pruner that prunes, or another pruner's. */
+export const sameImportance = "same";
 
 /** What a `prune` run is asked to do; everything but `model` has a default. */
 export interface PruneOptions {
@@ -21,12 +29,21 @@ export interface PruneOptions {
   readonly sparsity?: string | number;
   /** Default `per-block`. */
   readonly rotate?: RotateMode;
-  /** Default `direct`. */
-  readonly objective?: ObjectiveName;
-  /** Default `muon` for `direct`, `qr-adam` for `entropy`. */
+  /** What the settings of the rotation default to; default `default`, with `objective: "entropy"` `paper`. */
+  readonly rotationPreset?: RotationPresetName;
+  readonly objective?: ObjectiveKind;
   readonly solver?: SolverName;
-  /** Default 60 for `muon`, 2000 for `qr-adam`. */
+  /** Default: the preset's, with another solver the solver's own. */
   readonly steps?: number;
+  /** Default: as for `steps`. */
+  readonly learningRate?: number;
+  /** Of `muon`; default 6. */
+  readonly newtonSchulzSteps?: number;
+  readonly start?: RotationStart;
+  /** Whose importances the rotation concentrates: `same` (default) or the name of a pruner. */
+  readonly rotationImportance?: string;
+  /** Equal diagonal blocks that R1 consists of; default 1. */
+  readonly r1Blocks?: number;
   /** `pcg` solves anew for the kept weights, whatever the pruner. Default `none`. */
   readonly refine?: Refinement;
   /** Blocks (`3`), roles (`downProj`) or both (`3.downProj`) left dense. */
@@ -75,9 +92,17 @@ export interface ResolvedOptions {
   readonly pruner: string;
   readonly sparsity: string;
   readonly rotate: RotateMode;
-  readonly objective: ObjectiveName;
+  readonly rotationPreset: RotationPresetName;
+  readonly objective: ObjectiveKind;
   readonly solver: SolverName;
   readonly steps: number;
+  /** `null`: the solver's own. */
+  readonly learningRate: number | null;
+  /** `null`: the solver's own. */
+  readonly newtonSchulzSteps: number | null;
+  readonly start: RotationStart;
+  readonly rotationImportance: string;
+  readonly r1Blocks: number;
   readonly refine: Refinement;
   readonly skip: readonly string[];
   readonly calibration: string;
@@ -106,17 +131,42 @@ function positiveInteger(option: string, value: number, least = 1): number {
   return value;
 }
 
+/** What the rotation's options come to; their preset fills in what is left out. */
+function rotationOptions(options: PruneOptions) {
+  const optional = <T extends string>(option: string, value: T | undefined, allowed: readonly T[]) => {
+    if (value !== undefined) oneOf(option, value, allowed);
+  };
+  optional("--rotation-preset", options.rotationPreset, rotationPresetNames);
+  optional("--objective", options.objective, objectiveKinds);
+  optional("--solver", options.solver, solverNames);
+  optional("--start", options.start, rotationStarts);
+  const { rotationPreset, objective, solver, steps, learningRate, newtonSchulzSteps, start } = options;
+  if (steps !== undefined) positiveInteger("--steps", steps);
+  const given = { objective, solver, steps, learningRate, newtonSchulzSteps, start, preset: rotationPreset };
+  const resolved = resolveSettings(withoutUndefined(given));
+  const importance = options.rotationImportance ?? sameImportance;
+  return {
+    rotationPreset: rotationPreset ?? (objective === "entropy" ? "paper" : "default"),
+    objective: resolved.objective,
+    solver: resolved.solver.name as SolverName,
+    steps: resolved.steps,
+    learningRate: resolved.learningRate ?? null,
+    newtonSchulzSteps: newtonSchulzSteps ?? null,
+    start: resolved.start,
+    rotationImportance: oneOf("--rotation-importance", importance, [sameImportance, ...prunerNames()]),
+    r1Blocks: positiveInteger("--r1-blocks", options.r1Blocks ?? 1),
+  };
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+const withoutUndefined = <T extends object>(values: T): Defined<T> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
+
 /** Fills in defaults and checks every value. Throws {@link OptionError} naming the option. */
 export function resolveOptions(
   options: PruneOptions,
   contextLength: number,
 ): ResolvedOptions & { pattern: SparsityPattern } {
-  const objective = oneOf("--objective", options.objective ?? "direct", objectiveNames);
-  const solver = oneOf(
-    "--solver",
-    options.solver ?? (objective === "direct" ? "muon" : "qr-adam"),
-    solverNames,
-  );
   const pattern = parsePattern(options.sparsity ?? "2:4");
   return {
     pattern,
@@ -124,9 +174,7 @@ export function resolveOptions(
     pruner: typeof options.pruner === "object" ? options.pruner.name : (options.pruner ?? "sparsegpt"),
     sparsity: String(options.sparsity ?? "2:4"),
     rotate: oneOf("--rotate", options.rotate ?? "per-block", rotateModes),
-    objective,
-    solver,
-    steps: positiveInteger("--steps", options.steps ?? (solver === "muon" ? 60 : 2000)),
+    ...rotationOptions(options),
     refine: oneOf("--refine", options.refine ?? "none", refinements),
     skip: options.skip ?? [],
     calibration: options.calibration ?? "embedded",

@@ -1,14 +1,13 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { atomicWriteFile, OutputDirectory } from "@denoise-rotator/hub";
-import { muon, qrAdam } from "@denoise-rotator/manifold";
 import { calibrate, type Model, sampleWindows } from "@denoise-rotator/models";
 import { createPruner } from "@denoise-rotator/pruners";
 import { openBackend } from "./backends.js";
 import type { BlockContext, RunContext } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { openNamedModel } from "./named-model.js";
-import { type PruneOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import { type PruneOptions, type ResolvedOptions, resolveOptions, sameImportance } from "./options.js";
 import { loadRotations, saveRotations } from "./rotation-file.js";
 import { type BlockRecord, packageVersions, type RunRecord, runRecordVersion } from "./run-record.js";
 import { parseSkip } from "./skip.js";
@@ -104,12 +103,14 @@ class PruneRun {
   async #context(): Promise<RunContext> {
     const { options, pattern, pruner, onProgress, signal } = this.#request;
     const blocks = this.#model.config.layerCount;
+    const used = typeof pruner === "object" ? pruner : createPruner(options.pruner, {});
+    const { rotationImportance: named } = options;
     return {
       options,
       pattern,
       device: this.#model.device,
-      pruner: typeof pruner === "object" ? pruner : createPruner(options.pruner, {}),
-      solver: options.solver === "muon" ? muon() : qrAdam(),
+      pruner: used,
+      rotationImportance: named === sameImportance ? used.importance : createPruner(named, {}).importance,
       skip: parseSkip(options.skip, blocks),
       given: options.rotation === null ? undefined : await loadRotations(options.rotation),
       learned: new Map(),

@@ -50,18 +50,24 @@ interface Obtained extends OwnedRotation {
 }
 
 async function obtain(context: BlockContext): Promise<Obtained> {
-  const { block, options, pattern, pruner, solver, given, progress, blocks, signal } = context;
+  const { block, options, pattern, rotationImportance, given, progress, blocks, signal } = context;
   if (given) {
     const stored = given.get(block.index);
     if (!stored) throw new OptionError(`--rotation ${options.rotation}: holds no rotation of ${block.name}`);
     return rotationFromArrays(stored, block);
   }
   return denoise(block, {
-    importance: pruner.importance,
-    objective: options.objective,
+    importance: rotationImportance,
     pattern,
-    solver,
+    preset: options.rotationPreset,
+    objective: options.objective,
+    solver: options.solver,
     steps: options.steps,
+    ...(options.learningRate === null ? {} : { learningRate: options.learningRate }),
+    ...(options.newtonSchulzSteps === null ? {} : { newtonSchulzSteps: options.newtonSchulzSteps }),
+    start: options.start,
+    r1Blocks: options.r1Blocks,
+    ...(options.seed === null ? {} : { seed: options.seed }),
     ...(signal ? { signal } : {}),
     onStep: ({ step, best }) =>
       progress({

@@ -1,7 +1,7 @@
-import { type Tensor, tidy, zeros } from "@denoise-rotator/core";
-import { cayley, newtonSchulz5, qr, skewPart } from "@denoise-rotator/linalg";
-import { disposeAll } from "../tensors.js";
-import { checkSettings, descend, type Iteration } from "./descend.js";
+import { OptionError, type Tensor, tidy, zeros } from "@denoise-rotator/core";
+import { bodyGradient, orthogonalised, orthogonalLength, turn } from "./body-frame.js";
+import { checkSettings, descend } from "./descend.js";
+import { annealed, type Rule } from "./rule.js";
 import type { Solver } from "./solver.js";
 
 export interface MuonOptions {
@@ -16,8 +16,6 @@ export interface MuonOptions {
 /** Steps that suit the default learning rate. */
 export const muonSteps = 60;
 
-const reorthogonaliseEvery = 20;
-
 /**
  * Large annealed steps along orthogonalised momentum, in the body frame: m ← 0.8·m + 0.2·skew(RᵀG), R ← R·cayley(−s·D),
  * s = lr·max(0.01, 1 − t/steps). For a matrix `[n, n]` D is the skew part of Newton–Schulz's quintic of m (Muon, Jordan et
@@ -25,14 +23,25 @@ const reorthogonaliseEvery = 20;
  */
 export function muon(defaults: MuonOptions = {}): Solver {
   const name = "muon";
+  const { momentum = 0.8, newtonSchulzSteps = 6 } = defaults;
   return {
     name,
+    defaultSteps: muonSteps,
     async minimize(objective, start, options) {
       const learningRate = options.learningRate ?? defaults.learningRate ?? 0.1;
-      checkSettings(name, options.steps, learningRate);
-      const { momentum = 0.8, newtonSchulzSteps = 6 } = defaults;
-      const size = (t: number) => learningRate * Math.max(0.01, 1 - t / options.steps);
-      return descend(objective, iterationFrom(start, { size, momentum, newtonSchulzSteps }), options);
+      checkSettings(name, options, learningRate);
+      if (!(momentum >= 0 && momentum < 1))
+        throw new OptionError(`muon: momentum ${momentum} is not in [0, 1)`);
+      if (!Number.isInteger(newtonSchulzSteps) || newtonSchulzSteps < 0) {
+        throw new OptionError(`muon: Newton–Schulz steps ${newtonSchulzSteps} is not an integer ≥ 0`);
+      }
+      const rule = muonRule({
+        size: annealed(learningRate, options.steps),
+        momentum,
+        newtonSchulzSteps,
+      });
+      const settings = { learningRate, momentum, newtonSchulzSteps };
+      return descend(objective, rule, start, { solver: name, settings }, options);
     },
   };
 }
@@ -43,41 +52,22 @@ interface Settings {
   readonly newtonSchulzSteps: number;
 }
 
-function iterationFrom(start: readonly Tensor[], { size, momentum, newtonSchulzSteps }: Settings): Iteration {
-  let states = start.map((R) => ({
-    R: R.alias(),
-    m: zeros(R.shape, { dtype: R.dtype, backend: R.backend }),
-  }));
-  const dispose = () => {
-    for (const { R, m } of states) disposeAll([R, m]);
-  };
-  return {
-    get points() {
-      return states.map(({ R }) => R);
-    },
-    advance(gradients, _, t) {
-      const next = tidy(() =>
-        states.map(({ R, m }, i) => {
-          const body = skewPart(R.transpose().matmul(gradients[i]!));
-          const moment = m.mul(momentum).add(body.mul(1 - momentum));
-          const D =
-            R.rank === 2 ? skewPart(newtonSchulz5(moment, newtonSchulzSteps)) : orthogonalLength(moment);
-          const turned = R.matmul(cayley(D.mul(-size(t))));
-          return { R: (t + 1) % reorthogonaliseEvery === 0 ? qr(turned).Q : turned, m: moment };
-        }),
-      );
-      dispose();
-      states = next;
-    },
-    dispose,
-  };
-}
+type MuonTensors = Readonly<Record<"R" | "m", readonly Tensor[]>>;
 
-/** √n·m/‖m‖_F of each matrix: as long as an orthogonal matrix. */
-const orthogonalLength = (m: Tensor): Tensor => {
-  const norm = m
-    .square()
-    .sum({ axis: [-2, -1], keepDims: true })
-    .sqrt();
-  return m.mul(Math.sqrt(m.shape.at(-1)!)).div(norm.add(1e-12));
-};
+const muonRule = ({ size, momentum, newtonSchulzSteps }: Settings): Rule<MuonTensors> => ({
+  begin: (start) => ({
+    R: start.map((R) => R.alias()),
+    m: start.map((R) => zeros(R.shape, { dtype: R.dtype, backend: R.backend })),
+  }),
+  points: ({ R }) => R,
+  advance({ R, m }, gradients, t) {
+    const next = R.map((point, i) =>
+      tidy(() => {
+        const moment = m[i]!.mul(momentum).add(bodyGradient(point, gradients[i]!).mul(1 - momentum));
+        const D = point.rank === 2 ? orthogonalised(moment, newtonSchulzSteps) : orthogonalLength(moment);
+        return { R: turn(point, D, size(t), t), m: moment };
+      }),
+    );
+    return { R: next.map((each) => each.R), m: next.map((each) => each.m) };
+  },
+});

@@ -1,7 +1,7 @@
 import { type Tensor, tidy, zeros } from "@denoise-rotator/core";
 import { qr, qrPullback } from "@denoise-rotator/linalg";
-import { disposeAll } from "../tensors.js";
-import { checkSettings, descend, type Iteration } from "./descend.js";
+import { checkSettings, descend } from "./descend.js";
+import type { Rule } from "./rule.js";
 import type { Solver } from "./solver.js";
 
 export interface QrAdamOptions {
@@ -20,55 +20,53 @@ export const qrAdamSteps = 2000;
  */
 export function qrAdam(defaults: QrAdamOptions = {}): Solver {
   const name = "qr-adam";
+  const { clipNorm = 1 } = defaults;
   return {
     name,
+    defaultSteps: qrAdamSteps,
     async minimize(objective, start, options) {
       const learningRate = options.learningRate ?? defaults.learningRate ?? 0.01;
-      checkSettings(name, options.steps, learningRate);
-      return descend(objective, iterationFrom(start, learningRate, defaults.clipNorm ?? 1), options);
+      checkSettings(name, options, learningRate);
+      const settings = { learningRate, clipNorm };
+      return descend(objective, qrAdamRule(settings), start, { solver: name, settings }, options);
     },
   };
 }
 
-/** A parameter, its Adam moments, and its factors. */
-interface Parameter {
-  readonly A: Tensor;
-  readonly m: Tensor;
-  readonly v: Tensor;
-  readonly Q: Tensor;
-  readonly R: Tensor;
-}
+/** A parameter A, its Adam moments, and its factors Q·R = A, of each point. */
+type QrAdamTensors = Readonly<Record<"A" | "m" | "v" | "Q" | "R", readonly Tensor[]>>;
+type Parameter = Readonly<Record<"A" | "m" | "v", Tensor>>;
 
-function iterationFrom(start: readonly Tensor[], learningRate: number, clipNorm: number): Iteration {
-  let parameters: Parameter[] = start.map((A) => {
-    const like = { dtype: A.dtype, backend: A.backend };
-    return { A: A.alias(), m: zeros(A.shape, like), v: zeros(A.shape, like), ...qr(A) };
-  });
-  const dispose = () => {
-    for (const parameter of parameters) disposeAll(Object.values(parameter) as Tensor[]);
-  };
+const zerosLike = (x: Tensor) => zeros(x.shape, { dtype: x.dtype, backend: x.backend });
+
+const withFactors = (parameters: readonly Parameter[]): QrAdamTensors => {
+  const factors = parameters.map(({ A }) => qr(A));
   return {
-    get points() {
-      return parameters.map(({ Q }) => Q);
-    },
-    advance(gradients, _, t) {
-      const next = tidy(() => {
-        const pulled = parameters.map(({ Q, R }, i) => qrPullback(Q, R, gradients[i]!)!);
-        const norm = pulled
-          .map((g) => g.square().sum())
-          .reduce((a, b) => a.add(b))
-          .sqrt();
-        const scale = norm.add(1e-6).reciprocal().mul(clipNorm).minimum(1);
-        return parameters.map((parameter, i) =>
-          adamStep(parameter, pulled[i]!.mul(scale), learningRate, t + 1),
-        );
-      });
-      dispose();
-      parameters = next;
-    },
-    dispose,
+    A: parameters.map(({ A }) => A),
+    m: parameters.map(({ m }) => m),
+    v: parameters.map(({ v }) => v),
+    Q: factors.map(({ Q }) => Q),
+    R: factors.map(({ R }) => R),
   };
-}
+};
+
+const qrAdamRule = ({ learningRate, clipNorm }: Required<QrAdamOptions>): Rule<QrAdamTensors> => ({
+  begin: (start) => withFactors(start.map((A) => ({ A: A.alias(), m: zerosLike(A), v: zerosLike(A) }))),
+  points: ({ Q }) => Q,
+  advance({ A, m, v, Q, R }, gradients, t) {
+    const pulled = Q.map((factor, i) => qrPullback(factor, R[i]!, gradients[i]!)!);
+    const norm = pulled
+      .map((g) => g.square().sum())
+      .reduce((a, b) => a.add(b))
+      .sqrt();
+    const scale = norm.add(1e-6).reciprocal().mul(clipNorm).minimum(1);
+    return withFactors(
+      A.map((parameter, i) =>
+        adamStep({ A: parameter, m: m[i]!, v: v[i]! }, pulled[i]!.mul(scale), learningRate, t + 1),
+      ),
+    );
+  },
+});
 
 /** PyTorch's Adam: ε outside the root, bias-corrected. */
 function adamStep({ A, m, v }: Parameter, g: Tensor, learningRate: number, count: number): Parameter {
@@ -80,6 +78,6 @@ function adamStep({ A, m, v }: Parameter, g: Tensor, learningRate: number, count
       .div(Math.sqrt(1 - 0.999 ** count))
       .add(1e-8);
     const moved = A.sub(first.mul(learningRate / (1 - 0.9 ** count)).div(scale));
-    return { A: moved, m: first, v: second, ...qr(moved) };
+    return { A: moved, m: first, v: second };
   });
 }
