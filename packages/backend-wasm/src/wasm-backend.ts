@@ -8,8 +8,9 @@ import {
   type RequiredKernels,
 } from "@denoise-rotator/core";
 import type { Block } from "./engine/arena.js";
-import { createEngine, type Engine, maximumArenaBytes } from "./engine/engine.js";
+import { createEngine, type Engine } from "./engine/engine.js";
 import { supportsSimd } from "./engine/features.js";
+import { maximumArenaBytes } from "./engine/layout.js";
 import { attention } from "./kernels/attention.js";
 import { copyOperand, fillOperand } from "./kernels/copy.js";
 import { binary, select, unary } from "./kernels/elementwise.js";
@@ -22,28 +23,42 @@ import { reduce } from "./kernels/reduce.js";
 import { argsort, smallest } from "./kernels/sort.js";
 import { syrk } from "./kernels/syrk.js";
 import { triangularSolve } from "./kernels/triangular-solve.js";
+import { defaultThreads, maximumThreads, supportsThreads } from "./threads/support.js";
 
 export interface WasmOptions {
   /** Most bytes tensors may take at once; default: all that wasm32 can address, just under 4 GiB. */
   readonly maxMemoryBytes?: number;
+  /**
+   * Threads that compute, the caller's included, 1 to 64. Default: what the machine has, at most 8. Results do not depend
+   * on it. Where memory cannot be shared or waited on (a page that is not cross-origin isolated, a page's main thread)
+   * there is 1.
+   */
+  readonly threads?: number;
 }
 
 /** A backend that can be released with `await using`. */
 export type WasmBackend = Backend & AsyncDisposable & Required<Pick<Backend, "readSync">>;
 
 /**
- * WebAssembly SIMD kernels, emitted and compiled here for the engine at hand, on one thread.
- * Throws {@link OptionError} for a memory limit out of range and {@link BackendError} without WebAssembly SIMD.
+ * WebAssembly SIMD kernels, emitted and compiled here for the engine at hand. Threads other than the caller's start with
+ * the first large operation and end with `dispose`; they do not keep a process alive.
+ * Throws {@link OptionError} for a memory limit or number of threads out of range and {@link BackendError} without
+ * WebAssembly SIMD.
  */
 export async function wasm(options: WasmOptions = {}): Promise<WasmBackend> {
-  const limit = options.maxMemoryBytes ?? maximumArenaBytes;
+  const limit = options.maxMemoryBytes ?? 2 ** 32;
   if (!Number.isInteger(limit) || limit < 1 || limit > 2 ** 32) {
     throw new OptionError(`maxMemoryBytes is ${limit}; give a whole number from 1 to 2^32 bytes`);
+  }
+  const wanted = options.threads ?? defaultThreads();
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > maximumThreads) {
+    throw new OptionError(`threads is ${wanted}; give a whole number from 1 to ${maximumThreads}`);
   }
   if (!supportsSimd()) {
     throw new BackendError("this engine has no WebAssembly SIMD; use the cpu backend or a newer engine");
   }
-  return new Wasm(await createEngine(Math.min(limit, maximumArenaBytes)));
+  const threads = supportsThreads() ? wanted : 1;
+  return new Wasm(await createEngine({ limit: Math.min(limit, maximumArenaBytes(threads)), threads }));
 }
 
 class Wasm implements WasmBackend {
@@ -56,15 +71,16 @@ class Wasm implements WasmBackend {
     this.#engine = engine;
     this.kernels = bindKernels(() => this.#live());
     const { tile, fma } = engine.features;
+    const threads = engine.pool?.threads ?? 1;
     this.capabilities = {
       dtypes: ["f32", "i32", "bool", "f16", "bf16"],
       hostKernels: ["argsort", "choleskyPanel", "gather"],
-      maxBufferBytes: maximumArenaBytes,
+      maxBufferBytes: maximumArenaBytes(threads),
       allocatedBytes: () => this.#engine?.arena.allocated ?? 0,
       description: {
         variant: fma ? "fma" : "mul+add",
         tile: `${tile.rows}x${tile.columns}`,
-        threads: 1,
+        threads,
       },
     };
   }
@@ -94,7 +110,9 @@ class Wasm implements WasmBackend {
   flush(): void {}
 
   async dispose(): Promise<void> {
+    const pool = this.#engine?.pool;
     this.#engine = undefined;
+    await pool?.dispose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

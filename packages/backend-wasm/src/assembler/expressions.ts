@@ -25,6 +25,12 @@ const make = <T extends ValueType>(type: T, code: readonly number[]): Expr<T> =>
 export const int = (value: Int): I32 =>
   typeof value === "number" ? make("i32", [0x41, ...signed(value)]) : value;
 
+/**
+ * Address of the running thread's own area. Scratch places of `engine/layout.ts` are relative to it: kernels write
+ * `f.store(threadArea, value, layout.scratch)` or form `i32.add(threadArea, layout.scratch)`.
+ */
+export const threadArea: I32 = make("i32", [0x23, 0]);
+
 const simd = (opcode: number, ...immediates: number[]): number[] => [
   0xfd,
   ...unsigned(opcode),

@@ -93,6 +93,11 @@ export class FunctionBuilder {
     this.#emit(int(to).code, int(from).code, int(byteLength).code, [0xfc, 0x0a, 0, 0]);
   }
 
+  /** Calls the function with this index; see {@link ModuleBuilder.call}. */
+  call(index: number, args: readonly Expr<ValueType>[]): void {
+    this.#emit(...args.map(({ code }) => code), [0x10, ...unsigned(index)]);
+  }
+
   if(condition: I32, then: () => void, otherwise?: () => void): void {
     this.#emit(condition.code, [0x04, 0x40]);
     this.#nested(then);

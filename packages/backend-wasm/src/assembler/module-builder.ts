@@ -1,5 +1,5 @@
 import { ascii, unsigned, vector } from "./encoding.js";
-import { f32x4, type V128, v128 } from "./expressions.js";
+import { type Expr, f32x4, type V128, type ValueType, v128 } from "./expressions.js";
 import {
   FunctionBuilder,
   localAt,
@@ -20,16 +20,20 @@ export interface ModuleOptions {
   readonly fma: boolean;
   /** Where the table of vector constants lies in memory. */
   readonly constantsAt: number;
+  /** Whether the imported memory is shared between threads; default false. */
+  readonly shared?: boolean;
 }
 
 /**
- * A module of exported functions without results over one imported memory (`env.memory`).
+ * A module of exported functions without results over one imported memory (`env.memory`). Each thread has an instance,
+ * told by the imported global `env.threadArea` where its own scratch memory lies (see `threadArea` in `expressions.ts`).
  *
  * Vector constants come from a table in memory: V8 would otherwise rebuild `v128.const` in every round of a loop.
  */
 export class ModuleBuilder {
   readonly fma: boolean;
   readonly #constantsAt: number;
+  readonly #shared: boolean;
   readonly #functions: DefinedFunction[] = [];
   readonly #constants = new Map<string, number>();
   readonly #words: number[] = [];
@@ -37,6 +41,7 @@ export class ModuleBuilder {
   constructor(options: ModuleOptions) {
     this.fma = options.fma;
     this.#constantsAt = options.constantsAt;
+    this.#shared = options.shared ?? false;
   }
 
   /** Defines and exports a function; parameters are taken in the order of their keys. */
@@ -51,6 +56,13 @@ export class ModuleBuilder {
     build(f, locals as ParameterLocals<P>);
     const types = entries.map(([, type]) => valueTypeCode(type));
     this.#functions.push({ name, parameters: types, body: f.finish() });
+  }
+
+  /** Calls a function defined before, with as many arguments as it has parameters. */
+  call(f: FunctionBuilder, name: string, ...args: Expr<ValueType>[]): void {
+    const index = this.#functions.findIndex((each) => each.name === name);
+    if (index < 0) throw new RangeError(`${name} is not defined yet`);
+    f.call(index, args);
   }
 
   /** A vector of four equal f32. */
@@ -81,12 +93,14 @@ export class ModuleBuilder {
     const functions = this.#functions;
     const section = (id: number, body: readonly number[]) => [id, ...unsigned(body.length), ...body];
     const types = functions.map(({ parameters }) => [0x60, ...unsigned(parameters.length), ...parameters, 0]);
-    const memory = [...ascii("env"), ...ascii("memory"), 2, 0, ...unsigned(1)];
+    const limits = this.#shared ? [3, ...unsigned(1), ...unsigned(65536)] : [0, ...unsigned(1)];
+    const memory = [...ascii("env"), ...ascii("memory"), 2, ...limits];
+    const threadArea = [...ascii("env"), ...ascii("threadArea"), 3, valueTypeCode("i32"), 0];
     const bodies = functions.map(({ body }) => [...unsigned(body.length), ...body]);
     return Uint8Array.from([
       ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
       ...section(1, vector(types)),
-      ...section(2, vector([memory])),
+      ...section(2, vector([memory, threadArea])),
       ...section(3, vector(functions.map((_, index) => unsigned(index)))),
       ...section(7, vector(functions.map(({ name }, index) => [...ascii(name), 0, ...unsigned(index)]))),
       ...section(10, vector(bodies)),

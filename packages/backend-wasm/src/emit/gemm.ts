@@ -1,4 +1,4 @@
-import { f32, f32x4, i32, type Local, v128 } from "../assembler/expressions.js";
+import { f32, f32x4, i32, type Local, threadArea, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
@@ -134,11 +134,11 @@ function storeEdge(
 ): void {
   acc.forEach((sums, row) => {
     sums.forEach((sum, column) => {
-      f.store(layout.scratch, sum, (row * tile.columns + column * 4) * 4);
+      f.store(threadArea, sum, layout.scratch + (row * tile.columns + column * 4) * 4);
     });
   });
   const [from, rowStart, source, target] = f.locals("i32", 4);
-  f.setInt(from, layout.scratch);
+  f.set(from, i32.add(threadArea, layout.scratch));
   f.set(rowStart, to);
   f.repeat(i32.min(rows, tile.rows), () => {
     f.set(source, from);

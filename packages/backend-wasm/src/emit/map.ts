@@ -7,6 +7,7 @@ import {
   i32x4,
   int,
   type Local,
+  threadArea,
   type V128,
   v128,
 } from "../assembler/expressions.js";
@@ -109,8 +110,8 @@ export function defineMap(m: ModuleBuilder, kernel: MapKernel): void {
             step,
             () => f.set(cursor, start),
             () => {
-              f.store(slot, laneInfo[input].splat(start));
-              f.setInt(cursor, slot);
+              f.store(threadArea, laneInfo[input].splat(start), slot);
+              f.set(cursor, i32.add(threadArea, slot));
             },
           );
         });
@@ -126,7 +127,7 @@ export function defineMap(m: ModuleBuilder, kernel: MapKernel): void {
           },
         );
         f.if(i32.gtS(left, 0), () => {
-          f.store(layout.scratch, evaluate());
+          f.store(threadArea, evaluate(), layout.scratch);
           copyElements(f, laneInfo[output].elementBytes, to, left);
         });
         inputs.forEach((_, i) => {
@@ -141,7 +142,7 @@ export function defineMap(m: ModuleBuilder, kernel: MapKernel): void {
 /** Copies `count` elements from the scratch area to `to`. */
 function copyElements(f: FunctionBuilder, elementBytes: number, to: Local<"i32">, count: I32): void {
   const from = f.local("i32");
-  f.setInt(from, layout.scratch);
+  f.set(from, i32.add(threadArea, layout.scratch));
   f.repeat(count, () => {
     if (elementBytes === 4) f.store(to, i32.load(from));
     else if (elementBytes === 2) f.store16(to, i32.load16U(from));

@@ -1,4 +1,4 @@
-import { type Int, i32, i32x4, type V128, v128 } from "../assembler/expressions.js";
+import { type Int, i32, i32x4, threadArea, type V128, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { layout } from "../engine/layout.js";
@@ -23,8 +23,8 @@ function defineSmallest4(m: ModuleBuilder, dtype: "f32" | "i32"): void {
       },
     );
     f.if(i32.gtS(left, 0), () => {
-      f.store(layout.scratch, marks());
-      f.memoryCopy(p.to, layout.scratch, left);
+      f.store(threadArea, marks(), layout.scratch);
+      f.memoryCopy(p.to, i32.add(threadArea, layout.scratch), left);
     });
   });
 }

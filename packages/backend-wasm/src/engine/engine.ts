@@ -1,15 +1,16 @@
 import { ModuleBuilder } from "../assembler/module-builder.js";
 import { defineElementwise } from "../emit/elementwise.js";
 import { defineFused } from "../emit/fused.js";
-import { defineGemmBlock, defineGemv } from "../emit/gemm.js";
-import { definePackAcross, definePackAlong } from "../emit/pack.js";
+import { defineGemv } from "../emit/gemm.js";
+import { defineGemm } from "../emit/gemm-tasks.js";
 import { definePanelKernels } from "../emit/panels.js";
 import { defineReductions } from "../emit/reduce.js";
 import { defineSmallest } from "../emit/smallest.js";
 import { defineStridedCopies } from "../emit/strided.js";
+import { Pool } from "../threads/pool.js";
 import { Arena, type Block } from "./arena.js";
 import { detectFeatures, type Features } from "./features.js";
-import { layout } from "./layout.js";
+import { arenaStart, layout, threadAreaAt } from "./layout.js";
 import { Memory } from "./memory.js";
 
 /** An exported kernel: addresses, byte steps and counts as integers. */
@@ -20,20 +21,25 @@ export interface Engine {
   readonly features: Features;
   readonly memory: Memory;
   readonly arena: Arena;
+  /** This thread's instance of every exported kernel. To share work between threads, see `threads/parallel.ts`. */
   readonly native: Readonly<Record<string, Native>>;
+  /** Position of a kernel among the exports. */
+  readonly kernelIndex: ReadonlyMap<string, number>;
+  /** Further threads; `undefined` where there is one. */
+  readonly pool: Pool | undefined;
 }
 
-/** Bytes a wasm32 memory can hold beyond what the kernels keep for themselves. */
-export const maximumArenaBytes = 2 ** 32 - layout.arena - layout.margin;
+export interface EngineOptions {
+  /** Most bytes the arena may span. */
+  readonly limit: number;
+  /** Threads including the caller's; more than 1 takes shared memory. */
+  readonly threads: number;
+}
 
-function emitModule(features: Features): ModuleBuilder {
-  const m = new ModuleBuilder({ fma: features.fma, constantsAt: layout.constants });
+function emitModule(features: Features, shared: boolean): ModuleBuilder {
+  const m = new ModuleBuilder({ fma: features.fma, constantsAt: layout.constants, shared });
   const { tile } = features;
-  defineGemmBlock(m, tile);
-  definePackAcross(m, "packRowsOfA", tile.rows);
-  definePackAlong(m, "packColumnsOfA", tile.rows);
-  definePackAlong(m, "packRowsOfB", tile.columns);
-  definePackAcross(m, "packColumnsOfB", tile.columns);
+  defineGemm(m, tile);
   defineGemv(m);
   definePanelKernels(m);
   defineElementwise(m);
@@ -45,19 +51,31 @@ function emitModule(features: Features): ModuleBuilder {
 }
 
 /** Emits, compiles and instantiates the kernels over a fresh memory. */
-export async function createEngine(limit: number): Promise<Engine> {
+export async function createEngine({ limit, threads }: EngineOptions): Promise<Engine> {
   const features = detectFeatures();
-  const builder = emitModule(features);
-  const memory = new Memory(limit);
-  const { instance } = await WebAssembly.instantiate(builder.encode(), { env: { memory: memory.wasm } });
+  const shared = threads > 1;
+  const builder = emitModule(features, shared);
+  const module = await WebAssembly.compile(builder.encode());
+  const memory = new Memory({ arenaStart: arenaStart(threads), limit, shared });
+  const environment = { memory: memory.wasm, threadArea: threadAreaAt(0) };
+  const { exports } = await WebAssembly.instantiate(module, { env: environment });
+  const native = exports as unknown as Record<string, Native>;
   memory.u8.set(builder.constants(), layout.constants);
   const arena = new Arena({
-    start: layout.arena,
+    start: arenaStart(threads),
     size: Math.min(memory.arenaSpan, limit),
     limit,
     grow: (span) => memory.grow(span),
   });
-  return { features, memory, arena, native: instance.exports as unknown as Record<string, Native> };
+  const kernels = Object.values(native);
+  return {
+    features,
+    memory,
+    arena,
+    native,
+    kernelIndex: new Map(Object.keys(native).map((name, index) => [name, index])),
+    pool: shared ? new Pool({ threads, memory: memory.wasm, module, kernels }) : undefined,
+  };
 }
 
 /** Runs `body` with a temporary block that is freed afterwards. */

@@ -5,27 +5,36 @@ const maximumPages = 65536;
 /** Growing detaches every view, so it happens in large steps. */
 const growthStep = 32 << 20;
 
+export interface MemoryOptions {
+  /** First byte of the arena. */
+  readonly arenaStart: number;
+  /** Most bytes the arena may span. */
+  readonly limit: number;
+  readonly shared: boolean;
+}
+
 /** Linear memory with typed views that follow its growth. Take a view anew for every use. */
 export class Memory {
   readonly wasm: WebAssembly.Memory;
-  #buffer: ArrayBuffer;
+  readonly #arenaStart: number;
+  #buffer: ArrayBufferLike;
   #u8!: Uint8Array;
   #u16!: Uint16Array;
   #i32!: Int32Array;
   #u32!: Uint32Array;
   #f32!: Float32Array;
 
-  /** @param limit most bytes the arena may span */
-  constructor(limit: number) {
-    const maximum = Math.min(maximumPages, Math.ceil((layout.arena + limit + layout.margin) / pageBytes));
-    this.wasm = new WebAssembly.Memory({ initial: Math.ceil((layout.arena + 1) / pageBytes), maximum });
+  constructor({ arenaStart, limit, shared }: MemoryOptions) {
+    this.#arenaStart = arenaStart;
+    const maximum = Math.min(maximumPages, Math.ceil((arenaStart + limit + layout.margin) / pageBytes));
+    this.wasm = new WebAssembly.Memory({ initial: Math.ceil((arenaStart + 1) / pageBytes), maximum, shared });
     this.#buffer = this.wasm.buffer;
     this.#refresh();
   }
 
   /** Bytes the arena may use now. */
   get arenaSpan(): number {
-    return this.#buffer.byteLength - layout.arena - layout.margin;
+    return this.#buffer.byteLength - this.#arenaStart - layout.margin;
   }
 
   get u8(): Uint8Array {
@@ -47,7 +56,7 @@ export class Memory {
   /** Makes room for an arena of `span` bytes; returns the new span. */
   grow(span: number): number | undefined {
     const present = this.#buffer.byteLength / pageBytes;
-    const needed = Math.ceil((layout.arena + span + layout.margin) / pageBytes) - present;
+    const needed = Math.ceil((this.#arenaStart + span + layout.margin) / pageBytes) - present;
     const generous = Math.max(needed, growthStep / pageBytes, Math.floor(present / 4));
     for (const pages of [generous, needed]) {
       try {

@@ -1,5 +1,9 @@
+import { blockRows, multiplyName, packName, wholeName } from "../emit/gemm-tasks.js";
 import type { Engine } from "../engine/engine.js";
+import type { GemmTile } from "../engine/features.js";
 import { layout } from "../engine/layout.js";
+import { parallel, splitEvenly } from "../threads/parallel.js";
+import { matrixTimesVector, vectorTimesMatrix } from "./gemv.js";
 
 /** A matrix in memory: element (i, j) lies at `address + 4·(i·stride + j)`, or with i and j swapped. */
 export interface Matrix {
@@ -26,106 +30,114 @@ export interface Product {
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 
-/** Most rows of A packed at once; with the depth it stays within the second cache. */
-const blockRows = 192;
+/** Columns of B packed at once. */
 const blockColumns = 3072;
 
-/** `out = alpha · a·b (+ out)`; k ≥ 1. The order of summation depends on the shapes alone. */
+/** Floating-point operations per nanosecond to reckon with, to decide on threads. */
+const flopsPerNanosecond = 60;
+export const productNanoseconds = (m: number, n: number, k: number): number =>
+  (2 * m * n * k) / flopsPerNanosecond;
+
+/**
+ * `out = alpha · a·b (+ out)`; k ≥ 1. Every element is summed in stretches of k that depend on k alone, so its bits
+ * depend neither on the other sizes' blocking nor on threads.
+ */
 export function gemm(engine: Engine, product: Product): void {
-  const { m, n, k, a, b } = product;
+  const { m, n, a, upperOnly } = product;
   if (m === 0 || n === 0) return;
-  if (m === 1 && !product.upperOnly) {
-    vectorTimesMatrix(engine, product);
-    return;
-  }
-  if (n === 1 && a.stride > 0) {
-    matrixTimesVector(engine, product);
-    return;
-  }
-  const { native } = engine;
+  if (m === 1 && !upperOnly) vectorTimesMatrix(engine, product);
+  else if (n === 1 && a.stride > 0) matrixTimesVector(engine, product);
+  else if (!upperOnly && isWhole(engine.features.tile, product)) {
+    parallelColumns(engine, product);
+  } else blocked(engine, product);
+}
+
+/** Steps along k packed at once, and what they are padded to. */
+export function depthOf(tile: GemmTile, k: number): number {
+  return roundUp(Math.ceil(k / Math.ceil(k / tile.depth)), tile.unroll);
+}
+
+/** Whether one thread can do the product by itself, with all of B packed. */
+export function isWhole(tile: GemmTile, { n, k }: Product): boolean {
+  return k <= tile.depth && roundUp(n, tile.columns) * roundUp(k, tile.unroll) * 4 <= layout.ownPackedBBytes;
+}
+
+const at = (matrix: Matrix, row: number, column: number): number =>
+  matrix.address + 4 * (matrix.transposed ? column * matrix.stride + row : row * matrix.stride + column);
+
+/** Arguments of the kernel that does a whole product. */
+export function wholeTask(tile: GemmTile, product: Product): readonly number[] {
+  const { m, n, k, a, b, out, outStride, alpha, accumulate } = product;
+  const padded = roundUp(k, tile.unroll);
+  const factors = [a.address, 4 * a.stride, b.address, 4 * b.stride, out, 4 * outStride];
+  return [...factors, m, n, k, padded, alpha, Number(accumulate)];
+}
+
+/** A product whose B is small: each task packs B for itself and does some rows. */
+function parallelColumns(engine: Engine, product: Product): void {
   const { tile } = engine.features;
-  const depth = roundUp(Math.ceil(k / Math.ceil(k / tile.depth)), tile.unroll);
-  const rows = roundUp(Math.ceil(m / Math.ceil(m / blockRows)), tile.rows);
-  const packA = native[a.transposed ? "packColumnsOfA" : "packRowsOfA"]!;
-  const packB = native[b.transposed ? "packColumnsOfB" : "packRowsOfB"]!;
-  const block = native.gemmBlock!;
-  const at = (matrix: Matrix, row: number, column: number) =>
-    matrix.address + 4 * (matrix.transposed ? column * matrix.stride + row : row * matrix.stride + column);
+  const { m, n, k, a, b } = product;
+  const cost = productNanoseconds(m, n, k);
+  const parts = engine.pool?.isWorth(cost) ? 2 * engine.pool.threads : 1;
+  const tasks = splitEvenly(m, parts, tile.rows).map(([row, height]) =>
+    wholeTask(tile, {
+      ...product,
+      m: height,
+      a: { ...a, address: at(a, row, 0) },
+      out: product.out + 4 * row * product.outStride,
+    }),
+  );
+  parallel(engine, wholeName(a.transposed, b.transposed), tasks, cost);
+}
+
+/** The general case: B is packed block by block by all threads, then rows of A are multiplied with it. */
+function blocked(engine: Engine, product: Product): void {
+  const { m, n, k, a, b } = product;
+  const { tile } = engine.features;
+  const cost = productNanoseconds(m, n, k) * (product.upperOnly ? 0.5 : 1);
+  const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
+  const depth = depthOf(tile, k);
   for (let column = 0; column < n; column += blockColumns) {
     const columns = Math.min(blockColumns, n - column);
     for (let start = 0; start < k; start += depth) {
       const steps = Math.min(depth, k - start);
       const padded = roundUp(steps, tile.unroll);
-      packB(at(b, start, column), 4 * b.stride, layout.packedB, columns, steps, padded, 1);
-      const accumulate = Number(product.accumulate || start > 0);
-      for (let row = 0; row < m; row += rows) {
-        const height = Math.min(rows, m - row);
-        // First panel of columns that reaches the diagonal.
-        const skipped = product.upperOnly ? Math.max(0, Math.floor((row - column) / tile.columns)) : 0;
-        const width = columns - skipped * tile.columns;
-        if (width <= 0) continue;
-        packA(at(a, row, start), 4 * a.stride, layout.packedA, height, steps, padded, product.alpha);
-        const right = layout.packedB + skipped * tile.columns * padded * 4;
-        const target = product.out + 4 * (row * product.outStride + column + skipped * tile.columns);
-        block(layout.packedA, right, target, 4 * product.outStride, height, width, padded, accumulate);
-      }
+      const packing = splitEvenly(columns, threads === 1 ? 1 : 4 * threads, tile.columns);
+      const packs = packing.map(([first, width]) => {
+        const to = layout.packedB + 4 * first * padded;
+        return [at(b, start, column + first), 4 * b.stride, to, width, steps, padded, 1];
+      });
+      parallel(engine, packName("B", b.transposed), packs, cost);
+      const block = { column, columns, start, steps, padded };
+      parallel(engine, multiplyName(a.transposed), rowTasks(tile, product, block, threads), cost);
     }
   }
 }
 
-function vectorTimesMatrix(engine: Engine, product: Product): void {
-  const { n, k, a, b, out, alpha } = product;
-  const accumulate = Number(product.accumulate);
-  const aStep = a.transposed ? 4 * a.stride : 4;
-  if (b.transposed) {
-    dots(engine, product, b, n, a.address, aStep, 4);
-    return;
-  }
-  engine.native.combineRows!(out, a.address, aStep, b.address, 4 * b.stride, k, n, alpha, accumulate);
+interface PackedBlock {
+  readonly column: number;
+  readonly columns: number;
+  readonly start: number;
+  readonly steps: number;
+  readonly padded: number;
 }
 
-function matrixTimesVector(engine: Engine, product: Product): void {
-  const { m, k, a, b, out, outStride, alpha } = product;
-  const bStep = b.transposed ? 4 : 4 * b.stride;
-  if (!a.transposed) {
-    dots(engine, product, a, m, b.address, bStep, 4 * outStride);
-    return;
+/** Arguments for each stretch of rows against one packed block of B. */
+function rowTasks(tile: GemmTile, product: Product, block: PackedBlock, threads: number): number[][] {
+  const { m, a, alpha, upperOnly, outStride } = product;
+  const { column, columns, start, steps, padded } = block;
+  const accumulate = Number(product.accumulate || start > 0);
+  const parts = Math.max(Math.ceil(m / blockRows(tile)), threads === 1 ? 1 : 4 * threads);
+  const tasks: number[][] = [];
+  for (const [row, height] of splitEvenly(m, parts, tile.rows)) {
+    // First panel of columns that reaches the diagonal.
+    const skipped = upperOnly ? Math.max(0, Math.floor((row - column) / tile.columns)) * tile.columns : 0;
+    const width = columns - skipped;
+    if (width <= 0) continue;
+    const right = layout.packedB + 4 * skipped * padded;
+    const target = product.out + 4 * (row * outStride + column + skipped);
+    const left = [at(a, row, start), 4 * a.stride, height, steps, padded, alpha];
+    tasks.push([...left, right, width, target, 4 * outStride, accumulate]);
   }
-  // Columns of A are consecutive: a combination of them, by way of a row where the target is strided.
-  const combine = engine.native.combineRows!;
-  if (outStride === 1) {
-    combine(out, b.address, bStep, a.address, 4 * a.stride, k, m, alpha, Number(product.accumulate));
-    return;
-  }
-  const row = engine.arena.allocate(4 * m);
-  combine(row.address, b.address, bStep, a.address, 4 * a.stride, k, m, alpha, 0);
-  const { f32 } = engine.memory;
-  for (let i = 0; i < m; i++) {
-    const to = (out >>> 2) + i * outStride;
-    const sum = f32[(row.address >>> 2) + i]!;
-    f32[to] = product.accumulate ? f32[to]! + sum : sum;
-  }
-  engine.arena.free(row);
-}
-
-/** Products of consecutive rows with a vector that is made consecutive first. */
-function dots(
-  engine: Engine,
-  { k, out, alpha, accumulate }: Product,
-  matrix: Matrix,
-  rows: number,
-  vector: number,
-  vectorStep: number,
-  outStep: number,
-): void {
-  const run = engine.native.gemvDot!;
-  const flag = Number(accumulate);
-  if (vectorStep === 4) {
-    run(matrix.address, 4 * matrix.stride, vector, out, outStep, rows, k, alpha, flag);
-    return;
-  }
-  const copy = engine.arena.allocate(4 * k);
-  engine.native.strided4!(vector, vectorStep, 0, copy.address, 4, 0, k, 1);
-  run(matrix.address, 4 * matrix.stride, copy.address, out, outStep, rows, k, alpha, flag);
-  engine.arena.free(copy);
+  return tasks;
 }

@@ -1,0 +1,107 @@
+import { f32, i32, type Local, threadArea } from "../assembler/expressions.js";
+import type { ModuleBuilder } from "../assembler/module-builder.js";
+import type { GemmTile } from "../engine/features.js";
+import { layout } from "../engine/layout.js";
+import { defineGemmBlock } from "./gemm.js";
+import { definePackAcross, definePackAlong } from "./pack.js";
+
+/** Rows of A packed at once; with the depth they stay within the second cache. A multiple of `tile.rows`. */
+export const blockRows = (tile: GemmTile): number => Math.floor(192 / tile.rows) * tile.rows;
+
+/** The packing kernel of a factor. */
+export const packName = (factor: "A" | "B", transposed: boolean): string =>
+  `pack${transposed ? "Columns" : "Rows"}Of${factor}`;
+/** The kernel that packs a block of A and multiplies it with packed B. */
+export const multiplyName = (transposed: boolean): string =>
+  transposed ? "multiplyColumnsOfA" : "multiplyRowsOfA";
+/** The kernel that does a whole small product. */
+export const wholeName = (aTransposed: boolean, bTransposed: boolean): string =>
+  `product${aTransposed ? "T" : "N"}${bTransposed ? "T" : "N"}`;
+
+/**
+ * `multiply…OfA(a, aRow, rows, depth, paddedDepth, alpha, b, columns, out, outRow, accumulate)`: packs alpha times
+ * `rows` rows of A into the thread's area and multiplies them with packed B.
+ */
+function defineMultiply(m: ModuleBuilder, transposed: boolean): void {
+  m.define(
+    multiplyName(transposed),
+    {
+      a: "i32",
+      aRow: "i32",
+      rows: "i32",
+      depth: "i32",
+      paddedDepth: "i32",
+      alpha: "f32",
+      b: "i32",
+      columns: "i32",
+      out: "i32",
+      outRow: "i32",
+      accumulate: "i32",
+    },
+    (f, p) => {
+      const packed = f.let(i32.add(threadArea, layout.packedA));
+      const pack = packName("A", transposed);
+      m.call(f, pack, p.a, p.aRow, packed, p.rows, p.depth, p.paddedDepth, p.alpha);
+      m.call(f, "gemmBlock", packed, p.b, p.out, p.outRow, p.rows, p.columns, p.paddedDepth, p.accumulate);
+    },
+  );
+}
+
+/**
+ * `product…(a, aRow, b, bRow, out, outRow, rows, columns, depth, paddedDepth, alpha, accumulate)`: a whole product on one
+ * thread, with B packed into the thread's area: at most `layout.ownPackedBBytes`.
+ */
+function defineWhole(m: ModuleBuilder, tile: GemmTile, aTransposed: boolean, bTransposed: boolean): void {
+  m.define(
+    wholeName(aTransposed, bTransposed),
+    {
+      a: "i32",
+      aRow: "i32",
+      b: "i32",
+      bRow: "i32",
+      out: "i32",
+      outRow: "i32",
+      rows: "i32",
+      columns: "i32",
+      depth: "i32",
+      paddedDepth: "i32",
+      alpha: "f32",
+      accumulate: "i32",
+    },
+    (f, p) => {
+      const packed = f.let(i32.add(threadArea, layout.ownPackedB));
+      const one = f32.const(1);
+      m.call(f, packName("B", bTransposed), p.b, p.bRow, packed, p.columns, p.depth, p.paddedDepth, one);
+      const step = blockRows(tile);
+      const height: Local<"i32"> = f.local("i32");
+      f.doWhile(
+        () => {
+          f.set(height, i32.min(p.rows, step));
+          m.call(
+            f,
+            multiplyName(aTransposed),
+            ...[p.a, p.aRow, height, p.depth, p.paddedDepth, p.alpha],
+            ...[packed, p.columns, p.out, p.outRow, p.accumulate],
+          );
+          f.advance(p.a, aTransposed ? i32.mul(height, 4) : i32.mul(height, p.aRow));
+          f.advance(p.out, i32.mul(height, p.outRow));
+          f.advance(p.rows, -step);
+        },
+        () => i32.gtS(p.rows, 0),
+      );
+    },
+  );
+}
+
+/** Everything the matrix product runs on. */
+export function defineGemm(m: ModuleBuilder, tile: GemmTile): void {
+  defineGemmBlock(m, tile);
+  definePackAcross(m, packName("A", false), tile.rows);
+  definePackAlong(m, packName("A", true), tile.rows);
+  definePackAlong(m, packName("B", false), tile.columns);
+  definePackAcross(m, packName("B", true), tile.columns);
+  for (const aTransposed of [false, true]) {
+    defineMultiply(m, aTransposed);
+    for (const bTransposed of [false, true]) defineWhole(m, tile, aTransposed, bTransposed);
+  }
+}

@@ -1,0 +1,118 @@
+import { BackendError, OptionError } from "@denoise-rotator/core";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type WasmBackend, wasm } from "../src/index.js";
+import { splitEvenly } from "../src/threads/parallel.js";
+import { blank, f32, normals, place, values } from "./support.js";
+
+const counts = [1, 2, 3];
+let backends: WasmBackend[];
+beforeAll(async () => {
+  backends = await Promise.all(counts.map((threads) => wasm({ threads })));
+});
+afterAll(() => Promise.all(backends.map((backend) => backend.dispose())));
+
+interface Case {
+  readonly sizes: readonly [m: number, n: number, k: number];
+  readonly layouts: readonly [boolean, boolean];
+  readonly accumulate: boolean;
+}
+
+/** The bits of a product on each backend. */
+const products = ({ sizes: [m, n, k], layouts, accumulate }: Case): number[][] => {
+  const layout = (transposed: boolean) => (transposed ? { layout: [1, 0] } : {});
+  const given = [
+    f32([m, k], normals(m * k, 3), layout(layouts[0])),
+    f32([k, n], normals(k * n, 5), layout(layouts[1])),
+    blank("f32", [m, n], 0.25),
+  ];
+  return backends.map((backend) => {
+    const [a, b, out] = given.map((each) => place(backend, each));
+    backend.kernels.matmul(a!, b!, out!, { alpha: 0.7, accumulate });
+    const found = values(backend, out!);
+    for (const each of [a!, b!, out!]) backend.free(each.buffer);
+    return found;
+  });
+};
+
+describe("threads", () => {
+  it("should give the same bits whatever their number", () => {
+    const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 150, max: 420 }));
+    const cases = fc.record({
+      sizes: fc.tuple(size, size, size),
+      layouts: fc.tuple(fc.boolean(), fc.boolean()),
+      accumulate: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(cases, (one) => {
+        const [first, ...others] = products(one);
+        for (const other of others) expect(other).toEqual(first);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("should share long batches and tall products", () => {
+    for (const sizes of [
+      [1500, 70, 64],
+      [64, 2000, 40],
+      [7, 900, 800],
+    ] as const) {
+      const [first, ...others] = products({ sizes, layouts: [false, true], accumulate: false });
+      for (const other of others) expect(other).toEqual(first);
+    }
+  });
+
+  it("should see memory that grew after the workers started", () => {
+    const backend = backends[1]!;
+    const large = Array.from({ length: 4 }, () => backend.allocate(48 << 20));
+    const [first, second] = products({ sizes: [400, 400, 400], layouts: [false, false], accumulate: true });
+    expect(second).toEqual(first);
+    for (const buffer of large) backend.free(buffer);
+  });
+
+  it("should tell their number and check it", async () => {
+    expect(backends.map((backend) => backend.capabilities.description.threads)).toEqual(counts);
+    for (const threads of [0, 1.5, -2, 65, Number.NaN]) {
+      await expect(wasm({ threads })).rejects.toThrow(OptionError);
+    }
+  });
+
+  it("should serve several backends at once, each with the address space of wasm32 reserved", async () => {
+    const many = await Promise.all(Array.from({ length: 8 }, () => wasm({ threads: 2 })));
+    for (const backend of many) expect(values(backend, place(backend, f32([2], [1, 2])))).toEqual([1, 2]);
+    await Promise.all(many.map((backend) => backend.dispose()));
+  });
+
+  it("should name a worker that trapped, and refuse to go on", async () => {
+    const backend = await wasm({ threads: 2, maxMemoryBytes: 64 << 20 });
+    const operand = place(backend, f32([600, 600], normals(360_000)));
+    const outside = { ...operand, offset: 1 << 29 };
+    const out = place(backend, blank("f32", [600, 600]));
+    const multiply = (x: typeof operand) => () =>
+      backend.kernels.matmul(x, operand, out, { alpha: 1, accumulate: false });
+    expect(multiply(outside)).toThrow(/worker thread failed|out of bounds/);
+    await backend.dispose();
+    expect(multiply(operand)).toThrow(BackendError);
+  });
+});
+
+describe("splitEvenly", () => {
+  it("should cover everything once in steps", () => {
+    const size = fc.integer({ min: 1, max: 50 });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1000 }), size, size, (count, parts, step) => {
+        const stretches = splitEvenly(count, parts, step);
+        expect(stretches.length).toBeLessThanOrEqual(parts);
+        let next = 0;
+        for (const [first, length] of stretches) {
+          expect(first).toBe(next);
+          expect(length).toBeGreaterThan(0);
+          expect(first % step).toBe(0);
+          next += length;
+        }
+        expect(next).toBe(count);
+      }),
+    );
+  });
+});
