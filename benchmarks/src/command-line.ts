@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const suites = ["kernels", "linalg", "reference"] as const;
+export const suites = ["kernels", "linalg", "reference", "ablation"] as const;
 export type Suite = (typeof suites)[number];
 
 export const usage = `usage: bench <suite> [options]
@@ -9,6 +9,7 @@ suites
   kernels     matrix products, elementwise functions, attention, dispatch: ours and every peer
   linalg      Cholesky, QR, symmetric eigenvalues, triangular inverse: ours and the peers that have them
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
+  ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
 
 options
   --quick              fewer and smaller works, fewer rounds
@@ -18,7 +19,10 @@ options
   --threads LIST       such as 1,2 (default: 1 and 2 where there are two cores)
   --contenders LIST    such as denoise-rotator,tfjs-wasm
   --only PATTERN       works whose name matches the regular expression
-  --rounds N           samples of each contender (default 9; 3 with --quick)`;
+  --rounds N           samples of each contender (default 9; 3 with --quick)
+  --budget MINUTES     ablation: when to stop (default 60)
+  --resume             ablation: keep the jobs that are done
+  --write-docs         ablation: put its tables into docs/`;
 
 export interface CommandLine {
   readonly suite: Suite;
@@ -29,6 +33,10 @@ export interface CommandLine {
   readonly contenders: readonly string[] | undefined;
   readonly only: RegExp | undefined;
   readonly rounds: number | undefined;
+  /** Minutes. */
+  readonly budget: number;
+  readonly resume: boolean;
+  readonly writeDocs: boolean;
 }
 
 /** The command line asks for what does not exist; the message says what does. */
@@ -55,6 +63,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     contenders: values.contenders?.split(","),
     only: values.only === undefined ? undefined : pattern(values.only),
     rounds: values.rounds === undefined ? undefined : positive("--rounds", values.rounds),
+    budget: values.budget === undefined ? 60 : positive("--budget", values.budget),
+    resume: values.resume ?? false,
+    writeDocs: values["write-docs"] ?? false,
   };
 }
 
@@ -72,6 +83,9 @@ function parse(args: readonly string[]) {
         contenders: { type: "string" },
         only: { type: "string" },
         rounds: { type: "string" },
+        budget: { type: "string" },
+        resume: { type: "boolean" },
+        "write-docs": { type: "boolean" },
       },
     });
   } catch (error) {

@@ -27,6 +27,11 @@ async function run(options: CommandLine): Promise<Reported> {
       const result = await runWorkSuite(suite, { ...definedOnly(options), quick, threads, progress });
       return { result, text: suiteReport(result) };
     }
+    case "ablation": {
+      const { ablationReport, runAblation } = await import("./suites/ablation.js");
+      const result = await runAblation({ ...options, progress });
+      return { result, text: ablationReport(result) };
+    }
     case "reference": {
       const { referenceRows, referenceTable } = await import("./suites/reference.js");
       const { engineVersions, machine } = await import("./machine.js");
