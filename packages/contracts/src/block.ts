@@ -41,6 +41,12 @@ export interface DecoderBlock {
   foldNorms(): Promise<void>;
   /** Runs the block with its present weights over the calibration inputs and sets the statistics of `roles` (default all). */
   capture(roles?: readonly SiteRole[]): Promise<void>;
+  /**
+   * From here on `capture` also sets `statistics.drift`, against the block with the weights it has now, run on the dense
+   * model's outputs of the block before. After rotations are absorbed and before anything is pruned; does nothing twice.
+   * Blocks without it cannot be matched to the dense model. Throws {@link OptionError} where no dense stream runs along.
+   */
+  trackDense?(): void;
   /** Outputs `[tokens, hidden]` for a fixed sample of the calibration inputs, in the unrotated basis. The caller disposes. */
   sampleOutputs(): Promise<Tensor>;
 }

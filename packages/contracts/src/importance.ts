@@ -1,5 +1,5 @@
 import type { Tensor } from "@denoise-rotator/core";
-import type { LinearSite } from "./site.js";
+import type { ReadonlySite } from "./site.js";
 
 /**
  * How a pruner weighs the columns of weight²: `one` (magnitude), `diagonal` of H (Wanda), `inverseDiagonal`
@@ -15,5 +15,5 @@ export interface Importance {
   /** Share of mean(diag H) added to H's diagonal where H is inverted; default 0.01. */
   readonly damping?: number;
   /** S in core ops of `site.weight` and `site.statistics`, so that it has a gradient. */
-  of(site: Pick<LinearSite, "name" | "weight" | "statistics">): Promise<Tensor>;
+  of(site: Pick<ReadonlySite, "name" | "weight" | "statistics">): Promise<Tensor>;
 }

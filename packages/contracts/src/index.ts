@@ -9,7 +9,9 @@ export {
   type SparsityPattern,
 } from "./pattern.js";
 export {
+  type InputDrift,
   type LinearSite,
+  type ReadonlySite,
   requireStatistics,
   Site,
   type SiteRole,

@@ -10,10 +10,26 @@ export interface SiteStatistics {
   readonly gram: Tensor;
   /** Number of calibration tokens in `gram`. */
   readonly tokens: number;
+  /** How far the inputs are from the dense model's; after `DecoderBlock.trackDense`. */
+  readonly drift?: InputDrift | undefined;
 }
 
-/** A linear layer `y = W·x + b` that can be rotated and pruned. */
-export interface LinearSite {
+/**
+ * What pruning before a layer did to its inputs X `[in, tokens]`, X′ being those of the dense model for the same tokens.
+ * f32, summed over the calibration tokens.
+ */
+export interface InputDrift {
+  /** (X′ − X)·Xᵀ `[in, in]`. */
+  readonly inputs: Tensor;
+  /**
+   * (R′ − R)·Xᵀ `[out, in]` for the residual streams R′, R `[out, tokens]` to which the layer's output is added; of
+   * layers whose output is.
+   */
+  readonly residual: Tensor | undefined;
+}
+
+/** A linear layer `y = W·x + b` as those see it who only read. */
+export interface ReadonlySite {
   /** Full name of the weight's layer, such as `model.layers.0.self_attn.q_proj`. */
   readonly name: string;
   readonly role: SiteRole;
@@ -23,10 +39,14 @@ export interface LinearSite {
   readonly bias: Tensor | undefined;
   /** Of the last capture; `undefined` before the first. Sites that read the same input share one object. */
   readonly statistics: SiteStatistics | undefined;
+}
+
+/** A linear layer that can be rotated and pruned. */
+export interface LinearSite extends ReadonlySite {
   /** Takes ownership of `weight` (same shape) and disposes of the old one. */
   setWeight(weight: Tensor): void;
   setBias(bias: Tensor): void;
-  /** Takes ownership of `statistics.gram`. The same object may be given to several sites. */
+  /** Takes ownership of the tensors of `statistics`. The same object may be given to several sites. */
   setStatistics(statistics: SiteStatistics | undefined): void;
 }
 
@@ -73,16 +93,40 @@ export class Site implements LinearSite {
   }
   setStatistics(statistics: SiteStatistics | undefined): void {
     const inputs = this.#weight.shape[1]!;
-    if (statistics) checkShape(`${this.name}: H`, statistics.gram, [inputs, inputs]);
-    if (this.#statistics?.gram !== statistics?.gram) this.#statistics?.gram.dispose();
+    if (statistics) checkStatistics(this.name, statistics, this.#weight.shape[0]!, inputs);
+    if (this.#statistics !== statistics) releaseStatistics(this.#statistics, statistics);
     this.#statistics = statistics;
   }
 
   dispose(): void {
     this.#weight.dispose();
     this.#bias?.dispose();
-    this.#statistics?.gram.dispose();
+    releaseStatistics(this.#statistics);
   }
+}
+
+const tensorsOf = ({ gram, drift }: SiteStatistics): (Tensor | undefined)[] => [
+  gram,
+  drift?.inputs,
+  drift?.residual,
+];
+
+/** Frees the tensors of `old` that `next` does not hold. */
+function releaseStatistics(old: SiteStatistics | undefined, next?: SiteStatistics): void {
+  const held = next ? tensorsOf(next) : [];
+  for (const x of old ? tensorsOf(old) : []) if (!held.includes(x)) x?.dispose();
+}
+
+function checkStatistics(
+  name: string,
+  { gram, drift }: SiteStatistics,
+  outputs: number,
+  inputs: number,
+): void {
+  checkShape(`${name}: H`, gram, [inputs, inputs]);
+  if (drift) checkShape(`${name}: the drift of its inputs`, drift.inputs, [inputs, inputs]);
+  if (drift?.residual)
+    checkShape(`${name}: the drift of the residual stream`, drift.residual, [outputs, inputs]);
 }
 
 function checkShape(what: string, x: Tensor, shape: readonly number[]): void {
@@ -92,7 +136,7 @@ function checkShape(what: string, x: Tensor, shape: readonly number[]): void {
 }
 
 /** The statistics of a site, or an error that says how to get them. */
-export function requireStatistics(site: Pick<LinearSite, "name" | "statistics">): SiteStatistics {
+export function requireStatistics(site: Pick<ReadonlySite, "name" | "statistics">): SiteStatistics {
   if (!site.statistics) throw new OptionError(`${site.name} has no statistics: await block.capture() first`);
   return site.statistics;
 }

@@ -15,7 +15,10 @@ export class Activations {
   readonly batchWindows: number;
   readonly #batches: Float32Array[];
 
-  constructor(shape: { count: number; length: number; width: number; batchWindows?: number | undefined }) {
+  constructor(
+    shape: { count: number; length: number; width: number; batchWindows?: number | undefined },
+    source?: Activations,
+  ) {
     this.count = shape.count;
     this.length = shape.length;
     this.width = shape.width;
@@ -24,9 +27,16 @@ export class Activations {
       throw new OptionError(`activationBatch ${this.batchWindows} is not a number of windows ≥ 1`);
     }
     const batches = Math.ceil(this.count / this.batchWindows);
-    this.#batches = Array.from({ length: batches }, (_, batch) => {
-      return new Float32Array(this.windowsIn(batch) * this.length * this.width);
-    });
+    if (source) this.#batches = [...source.#batches];
+    else
+      this.#batches = Array.from({ length: batches }, (_, batch) => {
+        return new Float32Array(this.windowsIn(batch) * this.length * this.width);
+      });
+  }
+
+  /** A second stream that starts with the same values; batches are shared until one of the two replaces its own. */
+  fork(): Activations {
+    return new Activations(this, this);
   }
 
   get batchCount(): number {

@@ -1,10 +1,13 @@
-import type { LinearSite, SiteRole } from "@denoise-rotator/contracts";
+import type { ReadonlySite, SiteRole } from "@denoise-rotator/contracts";
 import { attention, rmsNorm, rope, swiglu, type Tensor, tidy } from "@denoise-rotator/core";
 import type { RopeTables } from "./rope-tables.js";
 
+/** What the forward pass reads of a linear layer. */
+export type Layer = Pick<ReadonlySite, "weight" | "bias">;
+
 /** What the forward pass of a block reads. */
 export interface BlockParts {
-  readonly site: (role: SiteRole) => LinearSite;
+  readonly site: (role: SiteRole) => Layer;
   /** Gain `[hidden]` of the norm before attention. */
   readonly attentionNorm: Tensor;
   /** Gain `[hidden]` of the norm before the feed-forward part. */
@@ -25,27 +28,35 @@ export const inputGroups: readonly (readonly SiteRole[])[] = [
 ];
 export const groupOf = (role: SiteRole): number => inputGroups.findIndex((group) => group.includes(role));
 
-/** Sees the input rows `[tokens, in]` of each group; nothing after group `last` is computed. */
+/** What the sites of a group read. */
+export interface GroupInput {
+  /** `[tokens, in]`. */
+  readonly rows: Tensor;
+  /** `[tokens, hidden]`: what the group's output is added to; of groups that write into the residual stream. */
+  readonly residual: Tensor | undefined;
+}
+
+/** Sees the inputs of each group; nothing after group `last` is computed. */
 interface Tap {
   readonly last: number;
-  readonly see: (group: number, rows: Tensor) => void;
+  readonly see: (group: number, rows: Tensor, residual?: Tensor) => void;
 }
 
 /** The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. */
 export const forwardBlock = (parts: BlockParts, x: Tensor, tables: RopeTables): Tensor =>
   tidy(() => run(parts, x, tables)!);
 
-/** The input rows `[tokens, in]` of the wanted groups, by group; the caller disposes. */
+/** The inputs of the wanted groups, by group; the caller disposes. */
 export function groupInputs(
   parts: BlockParts,
   x: Tensor,
   tables: RopeTables,
   wanted: readonly number[],
-): Map<number, Tensor> {
+): Map<number, GroupInput> {
   return tidy(() => {
-    const inputs = new Map<number, Tensor>();
-    const see = (group: number, rows: Tensor) => {
-      if (wanted.includes(group)) inputs.set(group, rows);
+    const inputs = new Map<number, GroupInput>();
+    const see = (group: number, rows: Tensor, residual?: Tensor) => {
+      if (wanted.includes(group)) inputs.set(group, { rows, residual: residual?.alias() });
     };
     run(parts, x, tables, { last: Math.max(...wanted), see });
     return inputs;
@@ -63,7 +74,7 @@ function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tenso
   tap?.see(0, attentionInput);
   if (tap?.last === 0) return undefined;
   const mixed = mixTokens(parts, attentionInput, tables, windows);
-  tap?.see(1, mixed);
+  tap?.see(1, mixed, residual);
   if (tap?.last === 1) return undefined;
   residual = residual.add(linear(mixed, site("oProj")));
 
@@ -73,7 +84,7 @@ function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tenso
   const gated = tidy(() =>
     swiglu(linear(feedForwardInput, site("gateProj")), linear(feedForwardInput, site("upProj"))),
   );
-  tap?.see(3, gated);
+  tap?.see(3, gated, residual);
   if (tap?.last === 3) return undefined;
   residual = residual.add(linear(gated, site("downProj")));
   if (residualBasis) residual = residual.matmul(residualBasis.transpose());
@@ -96,7 +107,7 @@ function mixTokens({ site, heads }: BlockParts, rows: Tensor, tables: RopeTables
 }
 
 /** y = x·Wᵀ + b for rows x. */
-const linear = (x: Tensor, { weight, bias }: LinearSite): Tensor =>
+const linear = (x: Tensor, { weight, bias }: Layer): Tensor =>
   tidy(() => {
     const y = x.matmul(weight.transpose());
     return bias ? y.add(bias) : y;

@@ -16,6 +16,11 @@ export interface CalibrateOptions {
    * its family. The files are laid out before the first block: say it beforehand. Default false.
    */
   readonly rotated?: boolean;
+  /**
+   * Runs the dense model beside, so that blocks can be matched to it (`trackDense`): its activations are kept on the
+   * host too, and the weights of the block at hand until the next. Default false.
+   */
+  readonly dense?: boolean;
   /** Blocks that are run and written but not yielded. */
   readonly skip?: (index: number) => boolean;
   readonly signal?: AbortSignal;
@@ -37,20 +42,23 @@ export async function* calibrate(
   windows: readonly Int32Array[],
   options: CalibrateOptions = {},
 ): AsyncGenerator<LlamaBlock, void, undefined> {
-  const { out, signal, skip, rotated = false } = options;
+  const { out, signal, skip, rotated = false, dense = false } = options;
   signal?.throwIfAborted();
   checkWindows(windows, model);
   await using output =
     out === undefined ? undefined : await ModelOutput.create(model, out, { ...options, rotated });
   const inputs = await model.embedWindows(windows);
+  const denseInputs = dense ? inputs.fork() : undefined;
   const { layerCount } = model.config;
   for (let index = 0; index < layerCount; index++) {
     signal?.throwIfAborted();
-    using block = await model.loadBlock(index, { inputs, signal });
+    using block = await model.loadBlock(index, { inputs, denseInputs, signal });
     if (!skip?.(index)) yield block;
     signal?.throwIfAborted();
     await output?.writeBlock(block);
-    if (index + 1 < layerCount) await block.run(inputs, signal);
+    if (index + 1 === layerCount) break;
+    await block.run(inputs, signal);
+    if (denseInputs) await block.runDense(denseInputs, signal);
   }
   await output?.finish();
 }

@@ -19,8 +19,8 @@ import {
   tidy,
 } from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
-import { type BlockParts, forwardBlock, groupInputs, groupOf, inputGroups } from "./block-forward.js";
-import { GramAccumulator } from "./gram-accumulator.js";
+import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
+import { groupStatistics } from "./group-statistics.js";
 import { type RopeTables, ropeTables } from "./rope-tables.js";
 
 /** Windows that {@link LlamaBlock.sampleOutputs} runs, at most. */
@@ -50,6 +50,8 @@ export class LlamaBlock implements DecoderBlock {
   readonly device: Backend;
   /** What the block reads in calibration; `undefined` for a block loaded by itself. */
   readonly inputs: Activations | undefined;
+  /** What the block of the dense model reads for the same tokens, where `calibrate` runs it beside. */
+  readonly denseInputs: Activations | undefined;
   readonly #config: LlamaConfig;
   readonly #sites: readonly Site[];
   readonly #inputRotation: Tensor | undefined;
@@ -57,6 +59,8 @@ export class LlamaBlock implements DecoderBlock {
   #feedForwardNorm: Tensor;
   #folded: boolean;
   #residualBasis: Tensor | undefined;
+  /** The block as it was when {@link trackDense} was called; holds handles of its own. */
+  #dense: BlockParts | undefined;
   #tables: (RopeTables & { readonly length: number }) | undefined;
   readonly #signal: AbortSignal | undefined;
 
@@ -68,6 +72,7 @@ export class LlamaBlock implements DecoderBlock {
     device: Backend;
     tensors: BlockTensors;
     inputs?: Activations | undefined;
+    denseInputs?: Activations | undefined;
     signal?: AbortSignal | undefined;
   }) {
     const { config, tensors } = init;
@@ -77,6 +82,7 @@ export class LlamaBlock implements DecoderBlock {
     this.heads = { count: config.headCount, keyValueCount: config.keyValueHeadCount, dim: config.headDim };
     this.device = init.device;
     this.inputs = init.inputs;
+    this.denseInputs = init.denseInputs;
     this.sites = this.#sites = tensors.sites;
     this.#config = config;
     this.#attentionNorm = tensors.attentionNorm;
@@ -117,12 +123,14 @@ export class LlamaBlock implements DecoderBlock {
         `${this.name}: residual basis [${basis.shape}] where [${hiddenSize}, ${hiddenSize}] is needed`,
       );
     }
+    this.#refuseTracked("the residual basis is set");
     if (basis !== this.#residualBasis) this.#residualBasis?.dispose();
     this.#residualBasis = basis;
   }
 
   async foldNorms(): Promise<void> {
     if (this.#folded) return;
+    this.#refuseTracked("norms are folded");
     for (const site of this.#sites) {
       const reads = { 0: this.#attentionNorm, 2: this.#feedForwardNorm }[groupOf(site.role)];
       if (!reads) continue;
@@ -136,43 +144,46 @@ export class LlamaBlock implements DecoderBlock {
     this.#folded = true;
   }
 
+  trackDense(): void {
+    if (this.#dense) return;
+    if (!this.denseInputs) {
+      throw new OptionError(`${this.name}: no dense stream runs along; give calibrate() dense: true`);
+    }
+    const layers = new Map<SiteRole, Layer>();
+    for (const { role, weight, bias } of this.#sites) {
+      layers.set(role, { weight: weight.alias(), bias: bias?.alias() });
+    }
+    this.#dense = {
+      ...this.#parts(),
+      site: (role) => layers.get(role)!,
+      attentionNorm: this.#attentionNorm.alias(),
+      feedForwardNorm: this.#feedForwardNorm.alias(),
+    };
+  }
+
   /**
-   * Sums H over all calibration inputs, with the block's present weights, running no more of it than `roles` need.
-   * Sites that read the same input as one of `roles` get the statistics too.
+   * Sums H over all calibration inputs, with the block's present weights, running no more of it than `roles` need; after
+   * {@link trackDense} the drift too. Sites that read the same input as one of `roles` get the statistics too.
    *
    * @throws NonFiniteError naming the site; OptionError where the block has no calibration inputs.
    */
   async capture(roles: readonly SiteRole[] = siteRoles): Promise<void> {
-    const inputs = this.#calibration("capture");
+    const activations = this.#calibration("capture");
     const wanted = [...new Set(roles.map(groupOf))];
     if (wanted.length === 0) return;
-    const sums = new Map(wanted.map((group) => [group, new GramAccumulator()]));
-    try {
-      for (let batch = 0; batch < inputs.batchCount; batch++) {
-        this.#signal?.throwIfAborted();
-        this.#addBatch(inputs, batch, sums);
-        await breathe();
-      }
-      for (const [group, sum] of sums) await this.#setStatistics(group, sum.take(), inputs.tokens);
-    } finally {
-      for (const sum of sums.values()) sum.dispose();
+    const stream = { parts: this.#parts(), activations };
+    const dense = this.#dense && { parts: this.#dense, activations: this.denseInputs! };
+    const tables = this.#ropeTables(activations.length);
+    const found = await groupStatistics(wanted, stream, dense, tables, this.#signal);
+    for (const [group, statistics] of found) {
+      for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(statistics);
     }
-  }
-
-  #addBatch(inputs: Activations, batch: number, sums: ReadonlyMap<number, GramAccumulator>): void {
-    using x = inputs.upload(batch, this.device);
-    const rows = groupInputs(this.#parts(), x, this.#ropeTables(inputs.length), [...sums.keys()]);
-    for (const [group, sum] of sums) {
-      using read = rows.get(group)!;
-      sum.add(read);
+    for (const [group, { gram, drift }] of found) {
+      const { name } = siteOf(this, inputGroups[group]![0]!);
+      await assertFinite(gram, `${name}: H`);
+      if (drift) await assertFinite(drift.inputs, `${name}: the drift of its inputs from the dense model's`);
+      if (drift?.residual) await assertFinite(drift.residual, `${name}: the drift of the residual stream`);
     }
-  }
-
-  async #setStatistics(group: number, gram: Tensor, tokens: number): Promise<void> {
-    const statistics = { gram, tokens };
-    const readers = this.#sites.filter((site) => inputGroups[group]!.includes(site.role));
-    for (const site of readers) site.setStatistics(statistics);
-    await assertFinite(gram, `${readers[0]!.name}: H`);
   }
 
   async sampleOutputs(): Promise<Tensor> {
@@ -192,11 +203,21 @@ export class LlamaBlock implements DecoderBlock {
    *
    * @throws NonFiniteError naming block and window.
    */
-  async run(activations: Activations, signal?: AbortSignal): Promise<void> {
+  run(activations: Activations, signal?: AbortSignal): Promise<void> {
+    return this.#run(this.#parts(), activations, signal);
+  }
+
+  /** As {@link run}, with the weights of {@link trackDense}, or the present ones where it was not called. */
+  runDense(activations: Activations, signal?: AbortSignal): Promise<void> {
+    return this.#run(this.#dense ?? this.#parts(), activations, signal);
+  }
+
+  async #run(parts: BlockParts, activations: Activations, signal: AbortSignal | undefined): Promise<void> {
+    const tables = this.#ropeTables(activations.length);
     for (let batch = 0; batch < activations.batchCount; batch++) {
       signal?.throwIfAborted();
       using x = activations.upload(batch, this.device);
-      using y = this.forward(x);
+      using y = forwardBlock(parts, x, tables);
       activations.replace(batch, await readFloats(y), this.name);
       await breathe();
     }
@@ -208,11 +229,18 @@ export class LlamaBlock implements DecoderBlock {
     this.#feedForwardNorm.dispose();
     this.#inputRotation?.dispose();
     this.#residualBasis?.dispose();
+    if (this.#dense) releaseParts(this.#dense);
     this.#tables?.cosine.dispose();
     this.#tables?.sine.dispose();
   }
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** What changes the block's coordinates would part the two streams once the dense one is fixed. */
+  #refuseTracked(what: string): void {
+    if (this.#dense)
+      throw new OptionError(`${this.name}: the dense block is tracked already; ${what} before`);
   }
 
   #calibration(what: string): Activations {
@@ -240,4 +268,15 @@ export class LlamaBlock implements DecoderBlock {
       residualBasis: this.#residualBasis,
     };
   }
+}
+
+/** Frees the handles of a remembered block; its basis and rotation are the block's own. */
+function releaseParts({ site, attentionNorm, feedForwardNorm }: BlockParts): void {
+  for (const role of siteRoles) {
+    const { weight, bias } = site(role);
+    weight.dispose();
+    bias?.dispose();
+  }
+  attentionNorm.dispose();
+  feedForwardNorm.dispose();
 }

@@ -17,6 +17,8 @@ export interface WeightSource {
 export interface LoadBlockOptions {
   /** Calibration inputs, for `capture` and `sampleOutputs`. */
   readonly inputs?: Activations | undefined;
+  /** What the dense model's block reads for the same tokens, for `trackDense`. */
+  readonly denseInputs?: Activations | undefined;
   /** Checked between batches of `capture`. */
   readonly signal?: AbortSignal | undefined;
 }

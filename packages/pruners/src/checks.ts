@@ -1,6 +1,6 @@
 import {
   checkPatternFits,
-  type LinearSite,
+  type ReadonlySite,
   requireStatistics,
   type SiteStatistics,
   type SparsityPattern,
@@ -8,14 +8,14 @@ import {
 import { assertFinite } from "@denoise-rotator/core";
 
 /** The pattern fits the site and its weight is finite; else an error naming the site. */
-export async function checkSite(site: LinearSite, pattern: SparsityPattern): Promise<void> {
+export async function checkSite(site: ReadonlySite, pattern: SparsityPattern): Promise<void> {
   checkPatternFits(pattern, site.weight.shape[1]!, site.name);
   await assertFinite(site.weight, `${site.name}: the weight`);
 }
 
 /** The site's statistics, there and finite; else an error naming the site. */
 export async function finiteStatistics(
-  site: Pick<LinearSite, "name" | "statistics">,
+  site: Pick<ReadonlySite, "name" | "statistics">,
 ): Promise<SiteStatistics> {
   const statistics = requireStatistics(site);
   await assertFinite(statistics.gram, `${site.name}: H = X·Xᵀ of the calibration inputs`);

@@ -1,5 +1,6 @@
 export { magnitudeImportance, wandaImportance } from "./importances.js";
 export { type ComparisonGroup, keepLargest, maskObeys, removedCount } from "./masks.js";
+export { type MatchOptions, matchedWeight } from "./match.js";
 export { none } from "./none.js";
 export {
   type BlockReport,

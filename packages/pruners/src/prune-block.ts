@@ -5,6 +5,7 @@ import {
   type SiteRole,
   siteOf,
 } from "@denoise-rotator/contracts";
+import { OptionError } from "@denoise-rotator/core";
 import { type PruneSiteOptions, type PruneStep, pruneSite, type SiteReport } from "./prune-site.js";
 import type { Pruner } from "./pruner.js";
 import { SharedWork } from "./shared-work.js";
@@ -48,7 +49,7 @@ export interface BlockReport {
 /**
  * Prunes a block group by group in the order of `block.groups`; the sites of a group share what depends on H alone.
  *
- * Every site needs statistics: they measure the error.
+ * Every site needs statistics: they measure the error. With `match` the block tracks the dense one from here on.
  *
  * @throws what {@link pruneSite} throws; the groups before the failing site are pruned by then.
  */
@@ -60,6 +61,7 @@ export async function pruneBlock(
   const { skip = [], capture = true, onSite, ...rest } = options;
   const { measure = (_, body) => body() } = options;
   const isSkipped = typeof skip === "function" ? skip : ({ role }: LinearSite) => skip.includes(role);
+  if (options.match && capture) trackDense(block);
   const sites: MeasuredSiteReport[] = [];
   for (const group of block.groups) {
     const chosen = group.map((role) => siteOf(block, role)).filter((site) => !isSkipped(site));
@@ -87,4 +89,9 @@ export async function pruneBlock(
     skipped: block.sites.map(({ name }) => name).filter((name) => !done.has(name)),
     sparsity: total === 0 ? 0 : sites.reduce((sum, { pruned }) => sum + pruned, 0) / total,
   };
+}
+
+function trackDense(block: DecoderBlock): void {
+  if (!block.trackDense) throw new OptionError(`${block.name} cannot be matched: it has no trackDense()`);
+  block.trackDense();
 }

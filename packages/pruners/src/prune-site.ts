@@ -2,6 +2,7 @@ import {
   formatPattern,
   type LinearSite,
   parsePattern,
+  type ReadonlySite,
   type SiteRole,
   type SparsityPattern,
 } from "@denoise-rotator/contracts";
@@ -18,6 +19,7 @@ import {
 } from "@denoise-rotator/core";
 import { finiteStatistics } from "./checks.js";
 import { countKept, maskObeys } from "./masks.js";
+import { type MatchOptions, matchedWeight, matchOptions } from "./match.js";
 import { defaultPattern, type PruneResult, type Pruner, type PrunerOptions } from "./pruner.js";
 import { type Refinement, type RefineOptions, refine, refineOptions } from "./refine.js";
 import type { SharedWork } from "./shared-work.js";
@@ -34,8 +36,13 @@ export interface SiteReport {
   readonly pruned: number;
   /** pruned / (kept + pruned). */
   readonly sparsity: number;
-  /** ‖(W − Ŵ)X‖² / ‖WX‖² on the calibration inputs; 0 where WX is 0; `undefined` without statistics. */
+  /**
+   * ‖(W − Ŵ)X‖² / ‖WX‖² on the calibration inputs, W being what was aimed at (with `match` the matched weight); 0 where
+   * WX is 0; `undefined` without statistics.
+   */
   readonly error: number | undefined;
+  /** With `match`: ‖(V − W)X‖² / ‖WX‖², how far the matched weight V is from the site's own; else `undefined`. */
+  readonly shift: number | undefined;
   /** The mask obeys the pattern (see `maskObeys`), and every weight it prunes is zero. */
   readonly maskValid: boolean;
   /** What the pruner added to diag(H), absolutely; `undefined` if it inverts nothing. */
@@ -43,7 +50,7 @@ export interface SiteReport {
 }
 
 /** Parts of pruning a site that can be measured apart. */
-export type PruneStep = "choose" | "refine";
+export type PruneStep = "match" | "choose" | "refine";
 
 export interface PruneSiteOptions extends PrunerOptions {
   /**
@@ -51,6 +58,11 @@ export interface PruneSiteOptions extends PrunerOptions {
    * statistics. Default `none`.
    */
   readonly refine?: Refinement | RefineOptions;
+  /**
+   * Aim at the dense model's outputs with the pruned model's inputs (see {@link matchedWeight}), whatever the pruner;
+   * needs the statistics' `drift`. Default false.
+   */
+  readonly match?: boolean | MatchOptions;
   /** Outlives the call: what depends on H alone is computed once for the sites that read the same input. */
   readonly shared?: SharedWork;
   /** Wraps each step, to take its time. */
@@ -68,20 +80,37 @@ export async function pruneSite(
   pruner: Pruner,
   options: PruneSiteOptions = {},
 ): Promise<SiteReport> {
+  const { measure = (_, body) => body() } = options;
+  const match = matchOptions(options.match);
+  if (!match) return pruneTowards(site, site, pruner, options);
+  using weight = await measure("match", () => matchedWeight(site, match, options.shared));
+  await assertFinite(weight, `${site.name}: the weight that matches the dense outputs`);
+  const { name, role, bias, statistics } = site;
+  const shift = await relativeError(site, weight);
+  return { ...(await pruneTowards(site, { name, role, weight, bias, statistics }, pruner, options)), shift };
+}
+
+/** Prunes `target`, which has the weight that is aimed at, and gives the result to `site`. */
+async function pruneTowards(
+  site: LinearSite,
+  target: ReadonlySite,
+  pruner: Pruner,
+  options: PruneSiteOptions,
+): Promise<SiteReport> {
   const { shared, measure = (_, body) => body() } = options;
   const pattern = parsePattern(options.pattern ?? pruner.pattern ?? defaultPattern);
   const refinement = refineOptions(options.refine);
-  let result = await measure("choose", () => pruner.prune(site, pattern, shared));
+  let result = await measure("choose", () => pruner.prune(target, pattern, shared));
   try {
     checkResult(site, pruner, result);
     await assertFinite(result.weight, `${site.name}: the weight that ${pruner.name} made`);
     if (refinement) {
-      const weight = await measure("refine", () => refine(site, result, refinement));
+      const weight = await measure("refine", () => refine(target, result, refinement));
       discard(site, result.weight);
       result = { ...result, weight };
       await assertFinite(weight, `${site.name}: the weight that conjugate gradients made`);
     }
-    const report = await describe(site, result, pattern);
+    const report = await describe(target, result, pattern);
     site.setWeight(result.weight);
     return report;
   } finally {
@@ -106,7 +135,7 @@ function checkResult(site: LinearSite, pruner: Pruner, { weight, mask }: PruneRe
 }
 
 async function describe(
-  site: LinearSite,
+  site: ReadonlySite,
   result: PruneResult,
   pattern: SparsityPattern,
 ): Promise<SiteReport> {
@@ -122,6 +151,7 @@ async function describe(
     kept,
     pruned: flags.length - kept,
     sparsity: flags.length === 0 ? 0 : 1 - kept / flags.length,
+    shift: undefined,
     error: site.statistics && (await relativeError(site, weight)),
     maskValid: zeroed && maskObeys(flags, weight.shape[1]!, pattern),
     damping,
@@ -129,7 +159,7 @@ async function describe(
 }
 
 /** ‖(W − Ŵ)X‖² / ‖WX‖² = tr((W − Ŵ)·H·(W − Ŵ)ᵀ) / tr(W·H·Wᵀ) for the site's weight W and Ŵ; 0 where WX is 0. */
-export async function relativeError(site: LinearSite, pruned: Tensor): Promise<number> {
+export async function relativeError(site: ReadonlySite, pruned: Tensor): Promise<number> {
   const { gram } = await finiteStatistics(site);
   using lost = tidy(() => energy(site.weight.sub(pruned), gram));
   using all = tidy(() => energy(site.weight, gram));

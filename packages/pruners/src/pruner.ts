@@ -1,4 +1,4 @@
-import type { Importance, LinearSite, SparsityPattern } from "@denoise-rotator/contracts";
+import type { Importance, ReadonlySite, SparsityPattern } from "@denoise-rotator/contracts";
 import type { Tensor } from "@denoise-rotator/core";
 import type { SharedWork } from "./shared-work.js";
 
@@ -26,7 +26,7 @@ export interface Pruner {
    * a pattern that does not fit a `ShapeError`, both naming the site. `shared` outlives the call: what depends on H
    * alone can be computed once for the sites that read the same input.
    */
-  prune(site: LinearSite, pattern: SparsityPattern, shared?: SharedWork): Promise<PruneResult>;
+  prune(site: ReadonlySite, pattern: SparsityPattern, shared?: SharedWork): Promise<PruneResult>;
 }
 
 /** Options of every built-in pruner. */

@@ -1,4 +1,4 @@
-import type { LinearSite } from "@denoise-rotator/contracts";
+import type { ReadonlySite } from "@denoise-rotator/contracts";
 import {
   diagonalMatrix,
   fromArray,
@@ -50,7 +50,7 @@ export function refineOptions(
  * @throws OptionError or NonFiniteError naming the site: no statistics, or statistics that are not finite.
  */
 export async function refine(
-  site: Pick<LinearSite, "name" | "weight" | "statistics">,
+  site: Pick<ReadonlySite, "name" | "weight" | "statistics">,
   { weight: start, mask, damping: added }: PruneResult,
   options: RefineOptions = {},
 ): Promise<Tensor> {

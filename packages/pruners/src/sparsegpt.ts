@@ -1,7 +1,7 @@
 import {
   type Importance,
-  type LinearSite,
   parsePattern,
+  type ReadonlySite,
   type SparsityPattern,
 } from "@denoise-rotator/contracts";
 import {
@@ -64,7 +64,7 @@ const fittingBlockSize = (blockSize: number, pattern: SparsityPattern): number =
 
 /** Block by block: choose (unstructured), sweep on the host, then one product takes the errors to the columns after it. */
 async function sweepColumns(
-  site: LinearSite,
+  site: ReadonlySite,
   { upper, dead, damping }: InverseFactor,
   pattern: SparsityPattern,
   blockSize: number,

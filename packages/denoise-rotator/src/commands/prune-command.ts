@@ -49,6 +49,8 @@ export function pruneCommand(): Command {
         .choices(refinements)
         .default("none"),
     )
+    .option("--match", "aim at the dense model's outputs with the pruned model's inputs")
+    .option("--no-match", "aim at the dense weights")
     .option("--skip <list>", "blocks (3), sites (downProj) or both (3.downProj) left dense", list, [])
     .option("--calibration <source>", "embedded, a text file, or a directory of .txt files", "embedded")
     .option("--samples <n>", "calibration windows", integer(1), 64)

@@ -46,6 +46,8 @@ export interface PruneOptions {
   readonly r1Blocks?: number;
   /** `pcg` solves anew for the kept weights, whatever the pruner. Default `none`. */
   readonly refine?: Refinement;
+  /** Aims at the dense model's outputs with the pruned model's inputs. Default false. */
+  readonly match?: boolean;
   /** Blocks (`3`), roles (`downProj`) or both (`3.downProj`) left dense. */
   readonly skip?: readonly string[];
   /** `embedded`, a text file or a directory of `.txt` files. Default `embedded`. */
@@ -104,6 +106,7 @@ export interface ResolvedOptions {
   readonly rotationImportance: string;
   readonly r1Blocks: number;
   readonly refine: Refinement;
+  readonly match: boolean;
   readonly skip: readonly string[];
   readonly calibration: string;
   readonly samples: number;
@@ -176,6 +179,7 @@ export function resolveOptions(
     rotate: oneOf("--rotate", options.rotate ?? "per-block", rotateModes),
     ...rotationOptions(options),
     refine: oneOf("--refine", options.refine ?? "none", refinements),
+    match: options.match ?? false,
     skip: options.skip ?? [],
     calibration: options.calibration ?? "embedded",
     samples: positiveInteger("--samples", options.samples ?? 64),

@@ -138,6 +138,7 @@ class PruneRun {
       out: this.#directory,
       force: true,
       rotated: options.rotate !== "none",
+      dense: options.match,
       ...(signal ? { signal } : {}),
     });
     // The generator runs the changed block, writes it and loads the next one between two turns of the loop.

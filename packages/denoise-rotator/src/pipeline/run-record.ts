@@ -52,8 +52,10 @@ export interface SiteRecord {
   /** Importance entropy in nats, summed over the site's groups, before and after rotation; `null` without one. */
   readonly entropy: { readonly before: number; readonly after: number } | null;
   readonly sparsity: number;
-  /** ‖(W − Ŵ)X‖² / ‖WX‖². */
+  /** ‖(W − Ŵ)X‖² / ‖WX‖² for the weight W that was aimed at: the dense one, or with `match` the matched one. */
   readonly error: number;
+  /** ‖(V − W)X‖² / ‖WX‖² of the matched weight V and the dense W; `null` without `match`. */
+  readonly shift: number | null;
   readonly maskValid: boolean;
   /** What was added to diag(H), absolutely; `null` where nothing was inverted. */
   readonly damping: number | null;

@@ -88,11 +88,13 @@ export const prune: Stage = {
     const report = await pruneBlock(block, pruner, {
       pattern,
       refine: options.refine,
+      match: options.match,
       measure: (step, body) => (step === "choose" ? body() : measure(`prune: ${step}`, body)),
       skip: ({ role }) => skip.site(block.index, role),
     });
-    context.sites = report.sites.map(({ name, role, sparsity, error, maskValid, damping }) => ({
+    context.sites = report.sites.map(({ name, role, sparsity, error, shift, maskValid, damping }) => ({
       ...{ name, role, sparsity, error, maskValid },
+      shift: shift ?? null,
       damping: damping ?? null,
       entropy: entropies.get(role) ?? null,
     }));

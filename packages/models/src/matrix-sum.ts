@@ -1,15 +1,15 @@
-import { gram, type Tensor, tidy } from "@denoise-rotator/core";
+import { type Tensor, tidy } from "@denoise-rotator/core";
 
-/** Sums xᵀ·x over batches in f32 with Kahan's compensation, so that the error does not grow with their number. */
-export class GramAccumulator {
+/** Sums matrices of one shape in f32 with Kahan's compensation, so that the error does not grow with their number. */
+export class MatrixSum {
   #sum: Tensor | undefined;
   #excess: Tensor | undefined;
 
-  /** Adds the rows `[n, d]`, which stay the caller's. */
-  add(rows: Tensor): void {
+  /** Adds what `make` makes. */
+  add(make: () => Tensor): void {
     const [sum, excess] = [this.#sum, this.#excess];
     const next = tidy((): { sum: Tensor; excess?: Tensor } => {
-      const term = gram(rows);
+      const term = make();
       if (!sum) return { sum: term };
       const corrected = excess ? term.sub(excess) : term;
       const total = sum.add(corrected);
@@ -20,9 +20,9 @@ export class GramAccumulator {
     this.#excess = next.excess;
   }
 
-  /** The sum; ownership passes to the caller. */
-  take(): Tensor {
-    const sum = this.#sum!;
+  /** The sum, `undefined` where nothing was added; ownership passes to the caller. */
+  take(): Tensor | undefined {
+    const sum = this.#sum;
     this.#sum = undefined;
     this.dispose();
     return sum;
