@@ -1,4 +1,4 @@
-"""What is built on SparseGPT: refinement by conjugate gradients. Float64, one layer [24, 64]."""
+"""What is built on SparseGPT: refinement by conjugate gradients, matching the dense model. Float64."""
 
 import sys
 from pathlib import Path
@@ -65,6 +65,26 @@ def refine_case(parts):
     return {"keep": keep.long(), "refined": steps[10], "energies": energies, "leastSquares": optimum, "least": energy(optimum)}
 
 
+def match_case():
+    """What serves best instead of W [10, 16] on inputs X, where the dense model has X' and the residual streams R', R."""
+    generator = seeded(SEED + 1)
+    weight, dense = normal(generator, 10, 16), normal(generator, 16, 5) @ normal(generator, 5, 90) + 0.5 * normal(generator, 16, 90)
+    x = dense + 0.3 * normal(generator, 16, 16) @ dense + 0.1 * normal(generator, 16, 90)
+    dense_residual = normal(generator, 10, 90)
+    residual = dense_residual + 0.2 * normal(generator, 10, 16) @ x
+    strength = DAMPING * (x @ x.T).diagonal().mean()
+
+    def solve(wanted):
+        """min over V of |V X - wanted|^2 + strength |V - W|^2, as one tall least-squares problem."""
+        tall = torch.cat([x.T, strength.sqrt() * torch.eye(16, dtype=torch.float64)])
+        return torch.linalg.lstsq(tall, torch.cat([wanted.T, strength.sqrt() * weight.T])).solution.T
+
+    return {
+        "weight": weight, "inputs": x, "denseInputs": dense, "residual": residual, "denseResidual": dense_residual,
+        "matchedInner": solve(weight @ dense), "matchedOuter": solve(weight @ dense + dense_residual - residual),
+    }
+
+
 def main() -> None:
     parts = layer()
     refine = refine_case(parts)
@@ -74,6 +94,12 @@ def main() -> None:
         "conventions": "keep 1 = kept (2:4 by W^2 H_jj); refined: after 10 iterations from W on that mask; energies[i] = "
         "tr((W-What) H (W-What)^T) with the damped H after i iterations; leastSquares: the row-wise optimum, least its energy",
         "weight": parts["weight"], "hessian": parts["hessian"], **refine,
+    })
+    write_json(HERE / "match.json", {
+        "seed": SEED + 1, "damping": DAMPING,
+        "conventions": "inputs X, denseInputs X' [16, 90]; residual streams [10, 90] before the layer's output is added; matched V: "
+        "least |V X - W X'|^2 + lambda |V - W|^2 (inner), |V X - W X' - (R' - R)|^2 + ... (outer), lambda = damping mean diag X X^T",
+        **match_case(),
     })
 
 

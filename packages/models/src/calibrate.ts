@@ -17,8 +17,9 @@ export interface CalibrateOptions {
    */
   readonly rotated?: boolean;
   /**
-   * Runs the dense model beside, so that blocks can be matched to it (`trackDense`): its activations are kept on the
-   * host too, and the weights of the block at hand until the next. Default false.
+   * Runs the dense model beside, so that blocks can be matched to it: its activations are kept on the host too. What
+   * is pruned calls `trackDense` before, which keeps the block's dense weights until the next block; a block that does
+   * not counts as dense however it is changed. Default false.
    */
   readonly dense?: boolean;
   /** Blocks that are run and written but not yielded. */

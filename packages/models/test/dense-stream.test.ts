@@ -1,0 +1,120 @@
+import { createCpuBackend, OptionError, toNumbers } from "@denoise-rotator/core";
+import { describe, expect, it } from "vitest";
+import { calibrate, type LlamaBlock, openModel } from "../src/index.js";
+import { directInputs, gramOf, type Matrix } from "./direct-inputs.js";
+import { relativeError } from "./goldens.js";
+import { randomCheckpoint, randomOrthogonal, randomWindows } from "./random-checkpoint.js";
+import { absorbR1 } from "./rotate.js";
+
+const windows = randomWindows(5, 6);
+
+/** (a′ − a)ᵀ·x, row-major, by loops. */
+function drift(dense: Matrix, present: Matrix, x: Matrix): number[] {
+  const [outputs, inputs] = [dense[0]!.length, x[0]!.length];
+  const sums = new Array<number>(outputs * inputs).fill(0);
+  dense.forEach((row, t) => {
+    for (let i = 0; i < outputs; i++)
+      for (let j = 0; j < inputs; j++)
+        sums[i * inputs + j] = sums[i * inputs + j]! + (row[i]! - present[t]![i]!) * x[t]![j]!;
+  });
+  return sums;
+}
+
+const scaleAll = (block: LlamaBlock, factor: number) => {
+  for (const site of block.sites) site.setWeight(site.weight.mul(factor));
+};
+
+describe("the dense stream", () => {
+  it.each(["plain", "folded and rotated"])(
+    "should give the drift that loops in f64 give: %s",
+    async (form) => {
+      const device = createCpuBackend();
+      await using model = await openModel(await randomCheckpoint(), { device, activationBatch: 2 });
+      for await (const block of calibrate(model, windows, { dense: true })) {
+        if (block.index === 0) {
+          block.trackDense();
+          scaleAll(block, 0.7);
+          continue;
+        }
+        if (form !== "plain") await absorbR1(block, randomOrthogonal(block.hiddenSize, 5, device));
+        const dense = await directInputs(block, model, block.denseInputs);
+        block.trackDense();
+        scaleAll(block, 0.8);
+        block.trackDense();
+        await block.capture();
+        const present = await directInputs(block, model);
+        for (const [group, roles] of block.groups.entries()) {
+          for (const role of roles) {
+            const {
+              gram,
+              drift: found,
+              tokens,
+            } = block.sites.find((site) => site.role === role)!.statistics!;
+            const x = present.groups[group]!;
+            expect(tokens).toBe(30);
+            expect(relativeError(await toNumbers(gram), gramOf(x))).toBeLessThan(1e-5);
+            expect(
+              relativeError(await toNumbers(found!.inputs), drift(dense.groups[group]!, x, x)),
+            ).toBeLessThan(1e-4);
+            if (group === 0 || group === 2) expect(found!.residual).toBeUndefined();
+            else {
+              const expected = drift(dense.residuals[group as 1], present.residuals[group as 1], x);
+              expect(relativeError(await toNumbers(found!.residual!), expected)).toBeLessThan(1e-4);
+            }
+          }
+        }
+        break;
+      }
+      expect(device.capabilities.allocatedBytes()).toBe(0);
+    },
+  );
+
+  it("should be the unchanged model, whatever is done to the other", async () => {
+    const device = createCpuBackend();
+    await using model = await openModel(await randomCheckpoint(), { device, activationBatch: 2 });
+    const expected = [(await model.embedWindows(windows)).window(4).slice()];
+    for await (const states of model.hiddenStates(windows)) expected.push(states.window(4).slice());
+    for await (const block of calibrate(model, windows, { dense: true, rotated: true })) {
+      expect(relativeError(block.denseInputs!.window(4), expected[block.index]!)).toBeLessThan(1e-5);
+      if (block.index > 0)
+        expect(relativeError(block.inputs!.window(4), expected[block.index]!)).toBeGreaterThan(0.01);
+      await absorbR1(block, randomOrthogonal(block.hiddenSize, block.index, device));
+      block.trackDense();
+      scaleAll(block, 0.7);
+    }
+    for await (const block of calibrate(model, windows, { dense: true, skip: (index) => index === 0 })) {
+      expect(block.denseInputs!.window(4)).toEqual(expected[block.index]);
+      expect(block.inputs!.window(4)).toEqual(expected[block.index]);
+    }
+  });
+
+  it("should say where it is missing, and refuse other coordinates once it is fixed", async () => {
+    const device = createCpuBackend();
+    await using model = await openModel(await randomCheckpoint(), { device });
+    for await (const block of calibrate(model, windows)) {
+      expect(() => block.trackDense()).toThrow(/model\.layers\.0: no dense stream .* dense: true/);
+      break;
+    }
+    for await (const block of calibrate(model, windows, { dense: true })) {
+      block.trackDense();
+      await expect(block.foldNorms()).rejects.toThrow(OptionError);
+      break;
+    }
+    expect(device.capabilities.allocatedBytes()).toBe(0);
+  });
+
+  it("should name the site whose drift is not finite", async () => {
+    const device = createCpuBackend();
+    await using model = await openModel(await randomCheckpoint(), { device });
+    for await (const block of calibrate(model, windows, { dense: true })) {
+      const up = block.sites.find(({ role }) => role === "upProj")!;
+      up.setWeight(up.weight.mul(Number.NaN));
+      block.trackDense();
+      up.setWeight(up.weight.mul(0).isFinite().cast("f32"));
+      await expect(block.capture(["downProj"])).rejects.toThrow(
+        "model.layers.0.mlp.down_proj: the drift of its inputs",
+      );
+      break;
+    }
+  });
+});
