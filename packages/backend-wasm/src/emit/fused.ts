@@ -1,9 +1,12 @@
-import { type F64, f32, f32x4, f64, f64x2, i32, type Local, select, v128 } from "../assembler/expressions.js";
+import { type F64, f32, f32x4, f64, f64x2, i32, type Local, select, type V128, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
-import { acrossLanes, exp, log } from "./math.js";
+import { acrossLanes } from "./math.js";
 import { addWide } from "./reduce.js";
 import { eachVector, storeLanes } from "./row-loops.js";
+import { exp as exps, log as logs } from "./transcendental.js";
+const exp=(m: ModuleBuilder,f: FunctionBuilder,x: V128)=>exps(m,f,[f.let(x)])[0]!;
+const log=(m: ModuleBuilder,f: FunctionBuilder,x: V128)=>logs(m,f,[f.let(x)])[0]!;
 
 const total = (low: Local<"v128">, high: Local<"v128">): F64 => {
   const pair = f64x2.add(low, high);

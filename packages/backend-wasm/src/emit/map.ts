@@ -14,6 +14,7 @@ import {
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { layout } from "../engine/layout.js";
+import type { Lanewise } from "./bundle.js";
 
 /**
  * How elements lie in memory and in a vector.
@@ -25,7 +26,7 @@ export type Lanes = "word" | "byte" | "short" | "flag" | "half";
 interface LaneInfo {
   readonly lanes: number;
   readonly elementBytes: number;
-  readonly load: (address: Int) => V128;
+  readonly load: (address: Int, offset: number) => V128;
   readonly splat: (address: Int) => V128;
 }
 
@@ -36,14 +37,14 @@ const laneInfo: Readonly<Record<Lanes, LaneInfo>> = {
   flag: {
     lanes: 4,
     elementBytes: 1,
-    load: (address) =>
-      i32x4.ne(i32x4.extendLowI16x8U(i16x8.extendLowI8x16U(v128.load32Zero(address))), v128.zero),
+    load: (address, offset) =>
+      i32x4.ne(i32x4.extendLowI16x8U(i16x8.extendLowI8x16U(v128.load32Zero(address, offset))), v128.zero),
     splat: v128.load8Splat,
   },
   half: {
     lanes: 4,
     elementBytes: 2,
-    load: (address) => i32x4.extendLowI16x8U(v128.load64Zero(address)),
+    load: (address, offset) => i32x4.extendLowI16x8U(v128.load64Zero(address, offset)),
     splat: v128.load16Splat,
   },
 };
@@ -52,8 +53,11 @@ export interface MapKernel {
   readonly name: string;
   readonly inputs: readonly Lanes[];
   readonly output: Lanes;
-  readonly apply: (m: ModuleBuilder, f: FunctionBuilder, ...inputs: V128[]) => V128;
+  readonly apply: Lanewise;
 }
+
+/** Vectors that go through a map side by side. */
+const width = 4;
 
 /** Bytes from one vector of elements to the next. */
 export const vectorBytes = (lanes: Lanes): number => laneInfo[lanes].lanes * laneInfo[lanes].elementBytes;
@@ -72,10 +76,10 @@ function narrow(output: Lanes, value: V128): V128 {
   return output === "half" ? i16x8.narrowI32x4U(value, value) : value;
 }
 
-function storeVector(f: FunctionBuilder, output: Lanes, address: Int, value: V128) {
-  if (output === "flag") f.storeLane(32, address, value, 0);
-  else if (output === "half") f.storeLane(64, address, value, 0);
-  else f.store(address, value);
+function storeVector(f: FunctionBuilder, output: Lanes, address: Int, value: V128, offset = 0) {
+  if (output === "flag") f.storeLane(32, address, value, 0, offset);
+  else if (output === "half") f.storeLane(64, address, value, 0, offset);
+  else f.store(address, value, offset);
 }
 
 /**
@@ -85,7 +89,7 @@ function storeVector(f: FunctionBuilder, output: Lanes, address: Int, value: V12
  */
 export function defineMap(m: ModuleBuilder, kernel: MapKernel): void {
   const { inputs, output } = kernel;
-  const lanes = laneInfo[output].lanes;
+  const { lanes, elementBytes } = laneInfo[output];
   const inputParameters = Object.fromEntries(
     inputs.flatMap((_, i) => [
       [`in${i}`, "i32"],
@@ -95,40 +99,60 @@ export function defineMap(m: ModuleBuilder, kernel: MapKernel): void {
   );
   m.define(
     kernel.name,
-    { ...inputParameters, out: "i32", outRow: "i32", columns: "i32", rows: "i32" } as MapParameters,
+    {
+      ...inputParameters,
+      out: "i32",
+      outRow: "i32",
+      columns: "i32",
+      rows: "i32",
+    } as MapParameters,
     (f, p) => {
       const cursors = inputs.map(() => f.local("i32"));
       const to = f.local("i32");
       const left = f.local("i32");
-      const evaluate = () =>
-        narrow(output, kernel.apply(m, f, ...inputs.map((input, i) => laneInfo[input].load(cursors[i]!))));
+      const rest = f.let(i32.add(threadArea, layout.scratch));
+      const evaluate = (vectors: number): readonly V128[] => {
+        const operands = inputs.map((input, i) =>
+          Array.from({ length: vectors }, (_, place) =>
+            laneInfo[input].load(cursors[i]!, place * vectorBytes(input)),
+          ),
+        );
+        return kernel.apply(m, f, ...operands).map((value) => narrow(output, value));
+      };
+      const wholeVectors = (vectors: number) =>
+        f.while(
+          () => i32.geS(left, vectors * lanes),
+          () => {
+            for (const [place, value] of evaluate(vectors).entries()) {
+              storeVector(f, output, to, value, place * vectorBytes(output));
+            }
+            for (const [i, cursor] of cursors.entries()) {
+              f.advance(cursor, vectors === 1 ? p[`step${i}`]! : i32.mul(p[`step${i}`]!, vectors));
+            }
+            f.advance(to, vectors * vectorBytes(output));
+            f.advance(left, -vectors * lanes);
+          },
+        );
       f.repeat(p.rows, () => {
         inputs.forEach((input, i) => {
           const [start, step, cursor] = [p[`in${i}`]!, p[`step${i}`]!, cursors[i]!];
-          const slot = layout.splats + 16 * i;
           f.if(
             step,
             () => f.set(cursor, start),
             () => {
-              f.store(threadArea, laneInfo[input].splat(start), slot);
-              f.set(cursor, i32.add(threadArea, slot));
+              const element = f.let(laneInfo[input].splat(start));
+              f.set(cursor, i32.add(threadArea, layout.splats + 16 * width * i));
+              for (let place = 0; place < width; place++) f.store(cursor, element, 16 * place);
             },
           );
         });
         f.set(to, p.out);
         f.set(left, p.columns);
-        f.while(
-          () => i32.geS(left, lanes),
-          () => {
-            storeVector(f, output, to, evaluate());
-            for (const [i, cursor] of cursors.entries()) f.advance(cursor, p[`step${i}`]!);
-            f.advance(to, vectorBytes(output));
-            f.advance(left, -lanes);
-          },
-        );
+        wholeVectors(width);
+        wholeVectors(1);
         f.if(i32.gtS(left, 0), () => {
-          f.store(threadArea, evaluate(), layout.scratch);
-          copyElements(f, laneInfo[output].elementBytes, to, left);
+          f.store(rest, evaluate(1)[0]!);
+          copyElements(f, elementBytes, to, rest, left);
         });
         inputs.forEach((_, i) => {
           f.advance(p[`in${i}`]!, p[`row${i}`]!);
@@ -139,10 +163,15 @@ export function defineMap(m: ModuleBuilder, kernel: MapKernel): void {
   );
 }
 
-/** Copies `count` elements from the scratch area to `to`. */
-function copyElements(f: FunctionBuilder, elementBytes: number, to: Local<"i32">, count: I32): void {
-  const from = f.local("i32");
-  f.set(from, i32.add(threadArea, layout.scratch));
+/** Copies `count` elements from `source` to `to`. */
+function copyElements(
+  f: FunctionBuilder,
+  elementBytes: number,
+  to: Local<"i32">,
+  source: Local<"i32">,
+  count: I32,
+): void {
+  const from = f.let(source);
   f.repeat(count, () => {
     if (elementBytes === 4) f.store(to, i32.load(from));
     else if (elementBytes === 2) f.store16(to, i32.load16U(from));
