@@ -140,6 +140,8 @@ describe("attention", () => {
     { heads: 4, groups: 2, queries: 5, keys: 5, width: 8 },
     { heads: 3, groups: 1, queries: 1, keys: 9, width: 4 },
     { heads: 2, groups: 2, queries: 150, keys: 170, width: 5 },
+    { heads: 2, groups: 1, queries: 130, keys: 1010, width: 6 },
+    { heads: 1, groups: 1, queries: 500, keys: 490, width: 4 },
   ])("should match f64: %o", ({ heads, groups, queries, keys, width }) => {
     for (const causal of [true, false]) {
       // As models lay them out: [b, t, h, d] seen as [b, h, t, d].
@@ -151,6 +153,21 @@ describe("attention", () => {
       ];
       compare(inputs, (q, k, v) => attention(q!, k!, v!, { causal }), 1e-5);
     }
+  });
+
+  it("should keep to IEEE where scores are infinite or NaN, in the first block of keys or later", () => {
+    const { NEGATIVE_INFINITY: low, POSITIVE_INFINITY: high, NaN: nan } = Number;
+    for (const special of [low, high, nan]) {
+      for (const at of [0, 3, 485]) {
+        const keys = random([1, 1, 500, 1], 2);
+        const values = keys.values.map((x, i) => (i === at ? special : Math.abs(x)));
+        const inputs = [random([1, 1, 500, 1], 1), { ...keys, values }, random([1, 1, 500, 1], 3)];
+        compare(inputs, (q, k, v) => attention(q!.abs().add(0.1), k!, v!));
+      }
+    }
+    const hidden = { shape: [1, 1, 600, 1], values: new Array<number>(600).fill(low) };
+    const inputs = [random([1, 1, 2, 1], 1), hidden, random([1, 1, 600, 1], 3)];
+    compare(inputs, (q, k, v) => attention(q!.abs().add(0.1), k!, v!));
   });
 
   it("should give NaN to queries that see no key", () => {

@@ -98,16 +98,19 @@ export const f32 = {
   min: binaryOf<"f32", "f32">("f32", 0x96),
   max: binaryOf<"f32", "f32">("f32", 0x97),
   sqrt: unaryOf<"f32", "f32">("f32", 0x91),
+  gt: binaryOf<"f32", "i32">("i32", 0x5e),
   neg: unaryOf<"f32", "f32">("f32", 0x8c),
   demoteF64: unaryOf<"f64", "f32">("f32", 0xb6),
 };
 
 export const f64 = {
   const: (value: number): F64 => make("f64", [0x44, ...bytesOfF64(value)]),
+  load: loadOf("f64", 0x2b),
   add: binaryOf<"f64", "f64">("f64", 0xa0),
   mul: binaryOf<"f64", "f64">("f64", 0xa2),
   div: binaryOf<"f64", "f64">("f64", 0xa3),
   sqrt: unaryOf<"f64", "f64">("f64", 0x9f),
+  gt: binaryOf<"f64", "i32">("i32", 0x64),
   promoteF32: unaryOf<"f32", "f64">("f64", 0xbb),
   convertI32S: unaryOf<"i32", "f64">("f64", 0xb7),
 };
@@ -182,6 +185,7 @@ export const i32x4 = {
   mul: v2(0xb5),
   minS: v2(0xb6),
   maxS: v2(0xb8),
+  maxU: v2(0xb9),
   truncSatF32x4S: v1(0xf8),
 };
 

@@ -1,81 +1,96 @@
-import { type F64, f32, f32x4, f64, f64x2, i32, type Local, select, type V128, v128 } from "../assembler/expressions.js";
+import {
+  type F64,
+  f32,
+  f32x4,
+  f64,
+  f64x2,
+  i32,
+  i32x4,
+  type Local,
+  select,
+  type V128,
+  v128,
+} from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
+import { type Bundle, fold, keep, type Locals } from "./bundle.js";
 import { acrossLanes } from "./math.js";
 import { addWide } from "./reduce.js";
-import { eachVector, storeLanes } from "./row-loops.js";
-import { exp as exps, log as logs } from "./transcendental.js";
-const exp=(m: ModuleBuilder,f: FunctionBuilder,x: V128)=>exps(m,f,[f.let(x)])[0]!;
-const log=(m: ModuleBuilder,f: FunctionBuilder,x: V128)=>logs(m,f,[f.let(x)])[0]!;
+import { eachBundle } from "./row-loops.js";
+import { expOfNegative, log } from "./transcendental.js";
 
-const total = (low: Local<"v128">, high: Local<"v128">): F64 => {
-  const pair = f64x2.add(low, high);
-  return f64.add(f64x2.extract(pair, 0), f64x2.extract(pair, 1));
-};
+/** A sum in f64. Four vectors are added in f32 first: that costs two roundings, and a quarter of the instructions. */
+export class WideSum {
+  readonly #low: Local<"v128">;
+  readonly #high: Local<"v128">;
+
+  constructor(f: FunctionBuilder) {
+    [this.#low, this.#high] = f.locals("v128", 2);
+  }
+
+  clear(f: FunctionBuilder): void {
+    f.set(this.#low, v128.zero);
+    f.set(this.#high, v128.zero);
+  }
+
+  add(f: FunctionBuilder, values: Bundle): void {
+    addWide(f, this.#low, this.#high, fold(values, f32x4.add));
+  }
+
+  get total(): F64 {
+    const pair = f64x2.add(this.#low, this.#high);
+    return f64.add(f64x2.extract(pair, 0), f64x2.extract(pair, 1));
+  }
+}
 
 /**
  * The largest of `count` elements from `start` on in all lanes, −∞ of nothing. NaN is passed over (that takes one
  * instruction where IEEE's maximum takes many): the sums formed next become NaN by themselves.
  */
-function rowMaximum(m: ModuleBuilder, f: FunctionBuilder, start: Local<"i32">, count: Local<"i32">) {
+export function rowMaximum(m: ModuleBuilder, f: FunctionBuilder, start: Local<"i32">, count: Local<"i32">) {
   const lowest = m.f32(Number.NEGATIVE_INFINITY);
-  const largest = f.let(lowest);
+  const maxima = Array.from({ length: 4 }, () => f.let(lowest));
   const x = f.let(start);
-  eachVector(m, f, count, [x], (partial) => {
-    const value = partial ? v128.bitselect(v128.load(x), lowest, partial.mask) : v128.load(x);
-    f.set(largest, f32x4.pmax(largest, value));
+  eachBundle(m, f, count, [x], ({ load }) => {
+    for (const [i, value] of load(x, lowest).entries()) f.set(maxima[i]!, f32x4.pmax(maxima[i]!, value));
   });
-  return acrossLanes(f, largest, f32x4.pmax);
+  return acrossLanes(f, fold<V128>(maxima, f32x4.pmax), f32x4.pmax);
 }
 
-/**
- * `softmaxRows(from, fromRow, to, toRow, columns, rows, visible, visibleStep, lowest)`: row r takes its first
- * `visible + r·visibleStep` columns (at most `columns`); the others become 0. A row that sees nothing becomes NaN.
- * What lies more than −`lowest` below the row's maximum counts as 0: without such a cut, weights that do not matter become
- * denormal, and arithmetic on those is a hundred times slower.
- */
+/** e^(x − largest). */
+export const expShifted = (m: ModuleBuilder, f: FunctionBuilder, x: Bundle, largest: V128): Locals =>
+  expOfNegative(
+    m,
+    f,
+    keep(f, x, (value) => f32x4.sub(value, largest)),
+  );
+
+/** `softmaxRows(from, fromRow, to, toRow, columns, rows)`. */
 function defineSoftmax(m: ModuleBuilder): void {
   m.define(
     "softmaxRows",
-    {
-      from: "i32",
-      fromRow: "i32",
-      to: "i32",
-      toRow: "i32",
-      columns: "i32",
-      rows: "i32",
-      visible: "i32",
-      visibleStep: "i32",
-      lowest: "f32",
-    },
+    { from: "i32", fromRow: "i32", to: "i32", toRow: "i32", columns: "i32", rows: "i32" },
     (f, p) => {
-      const [x, to, count] = [f.local("i32"), f.local("i32"), f.local("i32")];
-      const [low, high] = [f.local("v128"), f.local("v128")];
-      const lowest = f.let(f32x4.splat(p.lowest));
+      const [x, to] = f.locals("i32", 2);
+      const sum = new WideSum(f);
       f.repeat(p.rows, () => {
-        f.set(count, i32.min(p.visible, p.columns));
-        f.set(count, select(count, i32.sub(count, count), i32.gtS(count, 0)));
-        const largest = rowMaximum(m, f, p.from, count);
-        f.set(low, v128.zero);
-        f.set(high, v128.zero);
+        const largest = rowMaximum(m, f, p.from, p.columns);
+        sum.clear(f);
         f.set(x, p.from);
         f.set(to, p.to);
-        eachVector(m, f, count, [x, to], (partial) => {
-          const shifted = f.let(f32x4.sub(v128.load(x), largest));
-          const e = f.let(v128.andnot(exp(m, f, shifted), f32x4.lt(shifted, lowest)));
-          storeLanes(f, to, e, partial?.lanes);
-          addWide(f, low, high, partial ? v128.and(e, partial.mask) : e);
+        eachBundle(m, f, p.columns, [x, to], ({ load, store, mask }) => {
+          const e = expShifted(m, f, load(x), largest);
+          store(to, e);
+          sum.add(f, e.map(mask));
         });
-        const scale = f.let(f32x4.splat(f32.demoteF64(f64.div(f64.const(1), total(low, high)))));
+        const scale = f.let(f32x4.splat(f32.demoteF64(f64.div(f64.const(1), sum.total))));
         f.set(to, p.to);
-        eachVector(m, f, count, [to], (partial) => {
-          storeLanes(f, to, f32x4.mul(v128.load(to), scale), partial?.lanes);
+        eachBundle(m, f, p.columns, [to], ({ load, store }) => {
+          store(
+            to,
+            load(to).map((value) => f32x4.mul(value, scale)),
+          );
         });
-        const rest = f.let(f32x4.splat(select(f32.const(0), f32.const(Number.NaN), count)));
-        eachVector(m, f, i32.sub(p.columns, count), [to], (partial) => {
-          storeLanes(f, to, rest, partial?.lanes);
-        });
-        f.advance(p.visible, p.visibleStep);
         f.advance(p.from, p.fromRow);
         f.advance(p.to, p.toRow);
       });
@@ -86,18 +101,17 @@ function defineSoftmax(m: ModuleBuilder): void {
 /** `expSumRows(from, fromRow, to, columns, rows)`: per row the maximum M and Σ exp(x − M), two f32. */
 function defineExpSum(m: ModuleBuilder): void {
   m.define("expSumRows", { from: "i32", fromRow: "i32", to: "i32", columns: "i32", rows: "i32" }, (f, p) => {
-    const [x, low, high] = [f.local("i32"), f.local("v128"), f.local("v128")];
+    const x = f.local("i32");
+    const sum = new WideSum(f);
     f.repeat(p.rows, () => {
       const largest = rowMaximum(m, f, p.from, p.columns);
-      f.set(low, v128.zero);
-      f.set(high, v128.zero);
+      sum.clear(f);
       f.set(x, p.from);
-      eachVector(m, f, p.columns, [x], (partial) => {
-        const e = exp(m, f, f32x4.sub(v128.load(x), largest));
-        addWide(f, low, high, partial ? v128.and(e, partial.mask) : e);
+      eachBundle(m, f, p.columns, [x], ({ load, mask }) => {
+        sum.add(f, expShifted(m, f, load(x), largest).map(mask));
       });
       f.storeLane(32, p.to, largest, 0);
-      f.store(p.to, f32.demoteF64(total(low, high)), 4);
+      f.store(p.to, f32.demoteF64(sum.total), 4);
       f.advance(p.to, 8);
       f.advance(p.from, p.fromRow);
     });
@@ -119,25 +133,30 @@ function defineRmsNorm(m: ModuleBuilder): void {
       eps: "f64",
     },
     (f, p) => {
-      const [x, gain, to] = [f.local("i32"), f.local("i32"), f.local("i32")];
-      const [low, high] = [f.local("v128"), f.local("v128")];
+      const [x, gain, to] = f.locals("i32", 3);
+      const sum = new WideSum(f);
       f.repeat(p.rows, () => {
-        f.set(low, v128.zero);
-        f.set(high, v128.zero);
+        sum.clear(f);
         f.set(x, p.from);
-        eachVector(m, f, p.columns, [x], (partial) => {
-          const value = f.let(partial ? v128.and(v128.load(x), partial.mask) : v128.load(x));
-          addWide(f, low, high, f32x4.mul(value, value));
+        eachBundle(m, f, p.columns, [x], ({ load, mask }) => {
+          const values = keep(f, load(x), mask);
+          sum.add(
+            f,
+            values.map((value) => f32x4.mul(value, value)),
+          );
         });
-        const mean = f64.div(total(low, high), f64.convertI32S(p.columns));
+        const mean = f64.div(sum.total, f64.convertI32S(p.columns));
         const inverse = f64.div(f64.const(1), f64.sqrt(f64.add(mean, p.eps)));
         const scale = f.let(f32x4.splat(f32.demoteF64(inverse)));
         f.set(x, p.from);
         f.set(gain, p.gain);
         f.set(to, p.to);
-        eachVector(m, f, p.columns, [x, gain, to], (partial) => {
-          const value = f32x4.mul(f32x4.mul(v128.load(x), scale), v128.load(gain));
-          storeLanes(f, to, value, partial?.lanes);
+        eachBundle(m, f, p.columns, [x, gain, to], ({ load, store }) => {
+          const gains = load(gain);
+          store(
+            to,
+            load(x).map((value, i) => f32x4.mul(f32x4.mul(value, scale), gains[i]!)),
+          );
         });
         f.advance(p.from, p.fromRow);
         f.advance(p.to, p.toRow);
@@ -173,11 +192,21 @@ function defineRope(m: ModuleBuilder): void {
         f.set(sin, p.sin);
         f.set(to1, p.to);
         f.set(to2, i32.add(p.to, half));
-        eachVector(m, f, p.half, cursors, (partial) => {
-          const [a, b] = [f.let(v128.load(x1)), f.let(v128.load(x2))];
-          const [c, s] = [f.let(v128.load(cos)), f.let(v128.load(sin))];
-          storeLanes(f, to1, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)), partial?.lanes);
-          storeLanes(f, to2, f32x4.add(f32x4.mul(b, c), f32x4.mul(a, s)), partial?.lanes);
+        eachBundle(m, f, p.half, cursors, ({ load, store }) => {
+          const [a, b, c, s] = [x1, x2, cos, sin].map((cursor) => load(cursor)) as [
+            Bundle,
+            Bundle,
+            Bundle,
+            Bundle,
+          ];
+          store(
+            to1,
+            keep(f, a, (x, i) => f32x4.sub(f32x4.mul(x, c[i]!), f32x4.mul(b[i]!, s[i]!))),
+          );
+          store(
+            to2,
+            keep(f, a, (x, i) => f32x4.add(f32x4.mul(b[i]!, c[i]!), f32x4.mul(x, s[i]!))),
+          );
         });
         f.advance(p.from, p.fromRow);
         f.advance(p.cos, p.cosRow);
@@ -188,28 +217,46 @@ function defineRope(m: ModuleBuilder): void {
   );
 }
 
+/** 1 / `sum` as the product of two f32, so that neither overflows or becomes denormal. */
+function reciprocalFactors(f: FunctionBuilder, sum: F64): { first: V128; second: V128 } {
+  const total = f.let(sum);
+  const positive = select<"f64">(total, f64.const(1), f64.gt(total, f64.const(0)));
+  const root = f.let(f32.demoteF64(f64.sqrt(f64.div(f64.const(1), positive))));
+  const rest = f64.div(f64.const(1), f64.mul(total, f64.promoteF32(root)));
+  return { first: f.let(f32x4.splat(root)), second: f.let(f32x4.splat(f32.demoteF64(rest))) };
+}
+
 /** `entropyRows(from, fromRow, to, columns, rows)`: −Σ p·ln p with p = x / Σx. */
 function defineRowEntropy(m: ModuleBuilder): void {
   m.define("entropyRows", { from: "i32", fromRow: "i32", to: "i32", columns: "i32", rows: "i32" }, (f, p) => {
-    const [x, low, high] = [f.local("i32"), f.local("v128"), f.local("v128")];
+    const x = f.local("i32");
+    const sum = new WideSum(f);
+    const smallestNormal = f.let(m.f32(2 ** -126));
     f.repeat(p.rows, () => {
-      f.set(low, v128.zero);
-      f.set(high, v128.zero);
+      sum.clear(f);
       f.set(x, p.from);
-      eachVector(m, f, p.columns, [x], (partial) => {
-        addWide(f, low, high, partial ? v128.and(v128.load(x), partial.mask) : v128.load(x));
-      });
-      const sum = f.let(f32x4.splat(f32.demoteF64(total(low, high))));
-      f.set(low, v128.zero);
-      f.set(high, v128.zero);
+      eachBundle(m, f, p.columns, [x], ({ load, mask }) => sum.add(f, load(x).map(mask)));
+      const { first, second } = reciprocalFactors(f, sum.total);
+      sum.clear(f);
       f.set(x, p.from);
-      eachVector(m, f, p.columns, [x], (partial) => {
-        const share = f.let(f32x4.div(v128.load(x), sum));
-        // p = 0 counts nothing; NaN does.
-        const term = v128.and(f32x4.mul(share, log(m, f, share)), f32x4.ne(share, v128.zero));
-        addWide(f, low, high, partial ? v128.and(term, partial.mask) : term);
+      eachBundle(m, f, p.columns, [x], ({ load, mask }) => {
+        // Adding 0 turns −0 into 0.
+        const shares = keep(f, load(x), (value) =>
+          f32x4.add(f32x4.mul(f32x4.mul(value, first), second), v128.zero),
+        );
+        // The logarithm of the smallest normal number serves for 0, which it is multiplied with, and below. As
+        // unsigned integers negative numbers and NaN are larger and stay.
+        const logs = log(
+          m,
+          f,
+          keep(f, shares, (share) => i32x4.maxU(share, smallestNormal)),
+        );
+        sum.add(
+          f,
+          keep(f, shares, (share, i) => mask(f32x4.mul(share, logs[i]!))),
+        );
       });
-      f.store(p.to, f32.neg(f32.demoteF64(total(low, high))));
+      f.store(p.to, f32.neg(f32.demoteF64(sum.total)));
       f.advance(p.to, 4);
       f.advance(p.from, p.fromRow);
     });

@@ -20,6 +20,11 @@ const expPolynomial = [
   1.384364441037178e-3, 8.374162949621677e-3, 4.166800156235695e-2, 1.6666431725025177e-1,
   4.999999403953552e-1, 1, 1,
 ];
+/** exp(r) for |r| ≤ ln 2 / 2 within 1.3 · 2^−24. */
+const shortExpPolynomial = [
+  8.297648280858994e-3, 4.191543161869049e-2, 1.6667574644088745e-1, 4.9998894333839417e-1,
+  9.999997019767761e-1, 1.0000001192092896,
+];
 /** log(1 + u) = u − u²/2 + u³·P(u) for |u| ≤ 1/3 within 0.08 · 2^−24. */
 const logPolynomial = [
   -1.2891685962677002e-1, 1.398443728685379e-1, -1.2184260785579681e-1, 1.40058696269989e-1,
@@ -29,12 +34,36 @@ const logPolynomial = [
 /** Up to this magnitude e^x is normal and its exponent needs no care. */
 const ordinaryExponent = 86.5;
 
-/** exp of |x| ≤ 86.5 within 1.1 ulp; NaN stays NaN, what else is beyond gives anything. */
+/** exp of |x| ≤ 86.5 within 1.1 ulp (1.4 without fused multiply-add); what is beyond, or NaN, gives anything. */
 export function expOrdinary(m: ModuleBuilder, f: FunctionBuilder, x: Bundle): Locals {
   const { power, biased } = expParts(m, f, x);
-  update(f, power, (y, i) => f32x4.mul(y, i32x4.add(i32x4.shl(biased[i]!, 23), m.f32(1))));
+  // Into the exponent field of numbers in [0.7, 1.42].
+  update(f, power, (y, i) => i32x4.add(y, i32x4.shl(biased[i]!, 23)));
   return power;
 }
+
+/** Below this e^x counts as 0: the smallest normal f32 is e^−87.34. */
+const leastExponent = -88;
+
+/**
+ * e^x of x ≤ 0 in fewer instructions, for weights that are summed: within 2 ulp of 1, 4 at the smallest. 0 below −88 and
+ * at −∞; NaN stays NaN.
+ */
+export function expOfNegative(m: ModuleBuilder, f: FunctionBuilder, x: Bundle): Locals {
+  const least = f.let(m.f32(leastExponent));
+  const [toBits, bias] = [f.let(m.f32(Math.LOG2E)), f.let(m.f32(integerBias))];
+  // In this order pmax keeps NaN. At the least argument n = −127, whose power of two comes out as 0.
+  const rest = keep(f, x, (value) => f32x4.pmax(value, least));
+  const biased = keep(f, rest, (value) => m.madd(value, toBits, bias));
+  const ln2 = f.let(m.f32(-Math.LN2));
+  update(f, rest, (r, i) => m.madd(f32x4.sub(biased[i]!, bias), ln2, r));
+  const power = horner(m, f, rest, shortExpPolynomial);
+  update(f, power, (y, i) => f32x4.mul(y, powerOfTwo(m, biased[i]!)));
+  return power;
+}
+
+/** 2^n for −127 (where it is 0) < n < 128 in the low bits of `biased`. */
+const powerOfTwo = (m: ModuleBuilder, biased: V128): V128 => i32x4.add(i32x4.shl(biased, 23), m.f32(1));
 
 /** e^r in [0.7, 1.42] and, in the low bits of `biased`, n such that e^x = 2^n · e^r. */
 function expParts(m: ModuleBuilder, f: FunctionBuilder, x: Bundle): { power: Locals; biased: Locals } {
@@ -69,7 +98,7 @@ function anyExtreme(m: ModuleBuilder, x: Bundle): I32 {
   return v128.anyTrue(isExtreme(m, fold(magnitudes, i32x4.maxS)));
 }
 
-/** e^x within 1.1 ulp, denormal results within one and a half of the smallest steps. */
+/** e^x within 1.1 ulp (1.4 without fused multiply-add), denormal results included. */
 export const exp: Lanewise = (m, f, x) => {
   const extreme = f.let(anyExtreme(m, x));
   const result = expOrdinary(m, f, x);
@@ -103,7 +132,7 @@ function logExtreme(m: ModuleBuilder, f: FunctionBuilder, argument: V128): V128 
   return v128.bitselect(m.f32(Number.NEGATIVE_INFINITY), y, f32x4.eq(x, v128.zero));
 }
 
-/** ln x within 1 ulp (2 where fused multiply-add is missing). */
+/** ln x within 1.1 ulp (1.6 without fused multiply-add), denormal arguments included. */
 export const log: Lanewise = (m, f, x) => {
   const least = fold(x, i32x4.minS);
   const most = fold(x, i32x4.maxS);
@@ -115,7 +144,7 @@ export const log: Lanewise = (m, f, x) => {
   return result;
 };
 
-/** 1 / (1 + e^−x) within 2 ulp. */
+/** 1 / (1 + e^−x) within 2.4 ulp. */
 export const sigmoid: Lanewise = (m, f, x) => {
   const extreme = f.let(anyExtreme(m, x));
   const negated = keep(f, x, f32x4.neg);
@@ -134,21 +163,23 @@ export const sigmoid: Lanewise = (m, f, x) => {
   return result;
 };
 
-/** tanh within 2 ulp: a polynomial (Cephes) below 0.625, 1 − 2 / (e^2x + 1) above. */
+/** tanh within 2 ulp: a polynomial (Cephes) below 0.625, 1 − 2t / (1 + t) with t = e^−2|x| above. */
 export const tanh: Lanewise = (m, f, x) => {
-  // Beyond 10 tanh is ±1; pmin in this order keeps NaN.
-  const doubled = keep(f, x, (value) => f32x4.pmin(f32x4.abs(f32x4.add(value, value)), m.f32(20)));
-  const e = expOrdinary(m, f, doubled);
-  const one = f.let(m.f32(1));
-  update(f, e, (value) => f32x4.sub(one, f32x4.div(m.f32(2), f32x4.add(value, one))));
   const sign = f.let(m.i32(-0x80000000));
-  update(f, e, (value, i) => v128.or(value, v128.and(x[i]!, sign)));
+  const doubled = keep(f, x, (value) => v128.or(f32x4.add(value, value), sign));
+  const t = expOfNegative(m, f, doubled);
+  const one = f.let(m.f32(1));
+  update(f, t, (e) => f32x4.sub(one, f32x4.div(f32x4.add(e, e), f32x4.add(e, one))));
+  update(f, t, (value, i) => v128.or(value, v128.and(x[i]!, sign)));
   const square = keep(f, x, (value) => f32x4.mul(value, value));
-  const small = horner(m, f, square, [
-    -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
-  ]);
+  const small = horner(
+    m,
+    f,
+    square,
+    [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1],
+  );
   update(f, small, (p, i) => m.madd(f32x4.mul(p, square[i]!), x[i]!, x[i]!));
   const limit = f.let(m.f32(0.625));
-  update(f, e, (large, i) => v128.bitselect(small[i]!, large, f32x4.lt(f32x4.abs(x[i]!), limit)));
-  return e;
+  update(f, t, (large, i) => v128.bitselect(small[i]!, large, f32x4.lt(f32x4.abs(x[i]!), limit)));
+  return t;
 };

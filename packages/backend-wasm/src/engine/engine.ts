@@ -1,4 +1,5 @@
 import { ModuleBuilder } from "../assembler/module-builder.js";
+import { defineAttention } from "../emit/attention.js";
 import { defineElementwise } from "../emit/elementwise.js";
 import { defineFused } from "../emit/fused.js";
 import { defineGemv } from "../emit/gemm.js";
@@ -46,6 +47,7 @@ function emitModule(features: Features, shared: boolean): ModuleBuilder {
   defineStridedCopies(m);
   defineReductions(m);
   defineFused(m);
+  defineAttention(m);
   defineSmallest(m);
   return m;
 }

@@ -24,19 +24,8 @@ export function softmax(engine: Engine, x: Operand, out: Operand): void {
     const { rows, row, outer } = rowsOf(out.shape, [source.strides, out.strides]);
     const [from, to] = [addressOf(source), addressOf(out)];
     const run = engine.native.softmaxRows!;
-    const everything = Number.NEGATIVE_INFINITY;
     forEachOffset(outer, ([xOffset, outOffset]) => {
-      run(
-        from + 4 * xOffset!,
-        4 * row[0]!,
-        to + 4 * outOffset!,
-        4 * row[1]!,
-        columns,
-        rows,
-        columns,
-        0,
-        everything,
-      );
+      run(from + 4 * xOffset!, 4 * row[0]!, to + 4 * outOffset!, 4 * row[1]!, columns, rows);
     });
   });
 }
