@@ -16,6 +16,19 @@ export interface RotationPair {
   readonly R2: Tensor;
 }
 
+/** Calibration windows as the dense block answers them, and the block as a function of its weights. */
+export interface DenseSample {
+  /** The dense block's outputs for the dense model's inputs, `[tokens, hidden]`, unrotated basis. */
+  readonly target: Tensor;
+  /**
+   * The block's outputs for its own inputs, shaped as `target`, with `weights` in place of its sites' (which serve where
+   * one is missing). Core ops of them, so that it has gradients.
+   */
+  forward(weights: ReadonlyMap<SiteRole, Tensor>): Tensor;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
 /**
  * A decoder block as rotation and pruning see it. A block of your own implements this; `Site` holds its weights.
  */
@@ -47,6 +60,10 @@ export interface DecoderBlock {
    * Blocks without it cannot be matched to the dense model. Throws {@link OptionError} where no dense stream runs along.
    */
   trackDense?(): void;
+  /** Calibration windows of equal length that `sampleDense` can be asked for. */
+  readonly windowCount?: number;
+  /** Some calibration windows (0…windowCount − 1) to compare with the dense model; after `trackDense`. The caller disposes. */
+  sampleDense?(windows: readonly number[]): DenseSample;
   /** Outputs `[tokens, hidden]` for a fixed sample of the calibration inputs, in the unrotated basis. The caller disposes. */
   sampleOutputs(): Promise<Tensor>;
 }

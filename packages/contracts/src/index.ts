@@ -1,4 +1,11 @@
-export { type DecoderBlock, type HeadLayout, type RotationPair, siteOf, validateBlock } from "./block.js";
+export {
+  type DecoderBlock,
+  type DenseSample,
+  type HeadLayout,
+  type RotationPair,
+  siteOf,
+  validateBlock,
+} from "./block.js";
 export type { ColumnScale, Importance } from "./importance.js";
 export type { LanguageModel, LogLikelihoodOptions } from "./language-model.js";
 export {

@@ -64,12 +64,11 @@ export class Activations {
     return fromTyped(this.#batches[batch]!, shape, "f32", device);
   }
 
-  /** The first windows, at most `count`, as one tensor `[windows, length, width]`. The caller disposes. */
-  uploadFirst(count: number, device: Backend): Tensor {
-    const windows = Math.min(count, this.count);
-    const values = new Float32Array(windows * this.length * this.width);
-    for (let i = 0; i < windows; i++) values.set(this.window(i), i * this.length * this.width);
-    return fromTyped(values, [windows, this.length, this.width], "f32", device);
+  /** The named windows (default: all) as one tensor `[windows, length, width]`. The caller disposes. */
+  uploadWindows(device: Backend, indices: readonly number[] = [...Array(this.count).keys()]): Tensor {
+    const values = new Float32Array(indices.length * this.length * this.width);
+    for (const [i, index] of indices.entries()) values.set(this.window(index), i * this.length * this.width);
+    return fromTyped(values, [indices.length, this.length, this.width], "f32", device);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { LlamaConfig } from "@denoise-rotator/checkpoint";
 import {
   type DecoderBlock,
+  type DenseSample,
   type HeadLayout,
   type LinearSite,
   type Site,
@@ -188,9 +189,43 @@ export class LlamaBlock implements DecoderBlock {
 
   async sampleOutputs(): Promise<Tensor> {
     const inputs = this.#calibration("sampleOutputs");
-    using x = inputs.uploadFirst(sampleWindows, this.device);
+    const first = [...Array(Math.min(sampleWindows, inputs.count)).keys()];
+    using x = inputs.uploadWindows(this.device, first);
     using y = this.forward(x);
     return y.reshape([x.shape[0]! * inputs.length, this.hiddenSize]);
+  }
+
+  /** Calibration windows. */
+  get windowCount(): number {
+    return this.inputs?.count ?? 0;
+  }
+
+  sampleDense(windows: readonly number[]): DenseSample {
+    const activations = this.#calibration("sampleDense");
+    const dense = this.#dense;
+    if (!dense) throw new OptionError(`${this.name}: trackDense() comes before sampleDense()`);
+    const tables = this.#ropeTables(activations.length);
+    const inputs = activations.uploadWindows(this.device, windows);
+    const target = tidy(() => {
+      const y = forwardBlock(dense, this.denseInputs!.uploadWindows(this.device, windows), tables);
+      return y.reshape([windows.length * activations.length, this.hiddenSize]);
+    });
+    const dispose = () => {
+      inputs.dispose();
+      target.dispose();
+    };
+    return {
+      target,
+      forward: (weights) => {
+        const site = (role: SiteRole): Layer => {
+          const { weight, bias } = siteOf(this, role);
+          return { weight: weights.get(role) ?? weight, bias };
+        };
+        return tidy(() => forwardBlock({ ...this.#parts(), site }, inputs, tables).reshape(target.shape));
+      },
+      dispose,
+      [Symbol.dispose]: dispose,
+    };
   }
 
   /** The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. */

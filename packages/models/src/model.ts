@@ -120,7 +120,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
   async logits(windows: readonly Int32Array[]): Promise<Tensor> {
     const last = await this.#lastStates(windows);
     using head = await LanguageHead.load(this);
-    using hidden = last.uploadFirst(last.count, this.device);
+    using hidden = last.uploadWindows(this.device);
     return tidy(() =>
       head
         .logits(hidden.reshape([last.tokens, last.width]))

@@ -103,6 +103,35 @@ describe("the dense stream", () => {
     expect(device.capabilities.allocatedBytes()).toBe(0);
   });
 
+  it("should show windows of both streams, and the block as a function of its weights", async () => {
+    const device = createCpuBackend();
+    await using model = await openModel(await randomCheckpoint(), { device, activationBatch: 2 });
+    for await (const block of calibrate(model, windows, { dense: true })) {
+      expect(() => block.sampleDense([0])).toThrow(/trackDense\(\) comes before/);
+      block.trackDense();
+      if (block.index === 0) {
+        scaleAll(block, 0.7);
+        continue;
+      }
+      expect(block.windowCount).toBe(5);
+      using sample = block.sampleDense([4, 1]);
+      expect(sample.target.shape).toEqual([12, block.hiddenSize]);
+      using dense = block.forward(block.denseInputs!.uploadWindows(device, [4, 1]));
+      expect(Array.from(await toNumbers(sample.target))).toEqual(Array.from(await toNumbers(dense)));
+      using present = block.forward(block.inputs!.uploadWindows(device, [4, 1]));
+      using same = sample.forward(new Map());
+      expect(Array.from(await toNumbers(same))).toEqual(Array.from(await toNumbers(present)));
+      const up = block.sites.find(({ role }) => role === "upProj")!;
+      using twice = up.weight.mul(2);
+      using changed = sample.forward(new Map([["upProj", twice]]));
+      up.setWeight(twice.alias());
+      using set = sample.forward(new Map());
+      expect(Array.from(await toNumbers(changed))).toEqual(Array.from(await toNumbers(set)));
+      expect(Array.from(await toNumbers(changed))).not.toEqual(Array.from(await toNumbers(same)));
+      break;
+    }
+  });
+
   it("should name the site whose drift is not finite", async () => {
     const device = createCpuBackend();
     await using model = await openModel(await randomCheckpoint(), { device });

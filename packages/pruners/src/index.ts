@@ -17,6 +17,7 @@ export {
   type SiteReport,
 } from "./prune-site.js";
 export type { PruneResult, Pruner, PrunerOptions } from "./pruner.js";
+export { type ReconstructOptions, type ReconstructReport, reconstructBlock } from "./reconstruct.js";
 export { type Refinement, type RefineOptions, refine, refinements } from "./refine.js";
 export { createPruner, type PrunerFactory, prunerNames, registerPruner } from "./registry.js";
 export { magnitude, wanda } from "./score-pruner.js";
