@@ -23,6 +23,7 @@ import { reduce } from "./kernels/reduce.js";
 import { argsort, smallest } from "./kernels/sort.js";
 import { syrk } from "./kernels/syrk.js";
 import { triangularSolve } from "./kernels/triangular-solve.js";
+import { tridiagonalPanel } from "./kernels/tridiagonal.js";
 import { defaultThreads, maximumThreads, supportsThreads } from "./threads/support.js";
 
 export interface WasmOptions {
@@ -149,5 +150,6 @@ function bindKernels(engine: () => Engine): RequiredKernels & FusedKernels {
     swiglu: (gate, up, out) => swiglu(engine(), gate, up, out),
     rowEntropy: (x, out) => rowEntropy(engine(), x, out),
     syrk: (x, out, options) => syrk(engine(), x, out, options),
+    tridiagonalPanel: (a, v, w, factors) => tridiagonalPanel(engine(), a, v, w, factors),
   };
 }

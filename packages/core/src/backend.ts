@@ -153,6 +153,14 @@ export interface FusedKernels {
   rowEntropy(x: Operand, out: Operand): void;
   /** `out = alpha·xᵀ·x (+ out)`: x `[n, d]`, out `[d, d]`, both triangles written. */
   syrk(x: Operand, out: Operand, options: MatmulOptions): void;
+  /**
+   * k steps of Householder's tridiagonalisation (LAPACK `latrd`) of symmetric `a` `[n, n]`, k < n, of which the upper
+   * triangle is read; everything has unit column stride and is written whole. Step j takes row j, as the steps before
+   * left it, to (…, d_j, e_j, 0, …): `factors` `[3, k]` holds d, e and τ. Row j of `v` `[k, n]` is the reflector
+   * H_j = I − τ_j·v·vᵀ, zero up to column j and 1 at j + 1; row j of `w` `[k, n]`, zero up to column j, is such that
+   * after k steps the rest of the matrix is a − vᵀ·w − wᵀ·v. τ = 0 where there is nothing to annihilate.
+   */
+  tridiagonalPanel(a: Operand, v: Operand, w: Operand, factors: Operand): void;
 }
 
 export type Kernels = RequiredKernels & Partial<FusedKernels>;
@@ -160,6 +168,11 @@ export type Kernels = RequiredKernels & Partial<FusedKernels>;
 export interface MatmulOptions {
   readonly accumulate: boolean;
   readonly alpha: number;
+  /**
+   * Leave given to write what lies below the diagonal of square products, or not to: the caller reads the upper triangle
+   * only. Default false.
+   */
+  readonly upperOnly?: boolean;
 }
 
 export interface TriangularSolveOptions {

@@ -1,5 +1,5 @@
 import type { MatmulOptions, TriangularSolveOptions } from "./backend.js";
-import { ShapeError } from "./errors.js";
+import { BackendError, ShapeError } from "./errors.js";
 import { countMatmul } from "./flops.js";
 import { formatShape, sameShape } from "./shape.js";
 import type { Tensor } from "./tensor.js";
@@ -18,9 +18,9 @@ export function matmulInto(out: Tensor, a: Tensor, b: Tensor, options: Partial<M
     const shapes = [out, a, b].map(({ shape }) => formatShape(shape)).join(", ");
     throw new ShapeError(`matmulInto: out, a, b ${shapes} do not fit`);
   }
-  const { accumulate = false, alpha = 1 } = options;
-  out.backend.kernels.matmul(a.operand, b.operand, out.operand, { accumulate, alpha });
-  countMatmul(m, n, k);
+  const { accumulate = false, alpha = 1, upperOnly = false } = options;
+  out.backend.kernels.matmul(a.operand, b.operand, out.operand, { accumulate, alpha, upperOnly });
+  countMatmul(m, n, upperOnly ? k / 2 : k);
 }
 
 /** Copies `x` into `out`, elementwise, casting. */
@@ -51,3 +51,10 @@ export const choleskyPanelInto = (a: Tensor, info: Tensor, pivotBase = 0): void 
 /** Unblocked Householder QR of `a` in place, `tau` `[n]`; see the kernel `qrPanel`. */
 export const qrPanelInto = (a: Tensor, tau: Tensor): void =>
   a.backend.kernels.qrPanel(a.operand, tau.operand);
+
+/** k steps of tridiagonalisation, where the backend has them; see the optional kernel `tridiagonalPanel`. */
+export function tridiagonalPanelInto(a: Tensor, v: Tensor, w: Tensor, factors: Tensor): void {
+  const kernel = a.backend.kernels.tridiagonalPanel;
+  if (!kernel) throw new BackendError(`${a.backend.name} has no kernel tridiagonalPanel: reduce on the host`);
+  kernel(a.operand, v.operand, w.operand, factors.operand);
+}

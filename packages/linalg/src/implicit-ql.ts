@@ -1,4 +1,10 @@
-import type { Tridiagonal } from "./tridiagonal.js";
+interface Tridiagonal {
+  readonly diagonal: Float64Array;
+  /** Element i couples i and i + 1, the last one is 0. */
+  readonly offDiagonal: Float64Array;
+  /** `[n, n]` row-major; the identity, or what the eigenvectors are to be multiplied by from the left. */
+  readonly basis: Float64Array;
+}
 
 const maxSweeps = 60;
 

@@ -1,14 +1,17 @@
 import {
   DenoiseRotatorError,
+  type FloatDType,
   formatShape,
   fromArray,
+  item,
   NonFiniteError,
   ShapeError,
   type Tensor,
+  tidy,
 } from "@denoise-rotator/core";
-import { implicitQl } from "./implicit-ql.js";
+import { divideAndConquer } from "./divide-and-conquer.js";
 import { squareSize } from "./matrices.js";
-import { tridiagonalise } from "./tridiagonal.js";
+import { multiplyByBasis, tridiagonalise } from "./tridiagonalise.js";
 
 export interface SymmetricEigen {
   /** Ascending, `[n]`. */
@@ -18,12 +21,15 @@ export interface SymmetricEigen {
 }
 
 /**
- * Eigenvalues and eigenvectors of symmetric `a` `[n, n]`, a = V·diag(values)·Vᵀ. Computed on the host in f64 from
- * (a + aᵀ)/2 and returned in `a`'s dtype on its backend. Each vector's largest component is positive (the first of
- * those that agree to 1e-6), so that results do not depend on the backend's rounding. Not differentiable.
+ * Eigenvalues and eigenvectors of symmetric `a` `[n, n]`, a = V·diag(values)·Vᵀ, of (a + aᵀ)/2: Householder
+ * tridiagonalisation (in panels where the backend has the kernel, else on the host in f64), divide and conquer,
+ * back-transformation by blocks of reflectors. Errors are a few units of `a`'s rounding times ‖a‖. Each vector's largest
+ * component is positive (the first of those that agree to 1e-6), so that signs do not depend on the backend's rounding.
+ * Not differentiable.
  *
  * @param options.name names the matrix in errors; default `the matrix`.
- * @throws NonFiniteError if `a` holds NaN or infinity; ShapeError unless square and rank 2.
+ * @throws NonFiniteError if `a` holds NaN or infinity; ShapeError unless square and rank 2; DenoiseRotatorError with
+ *   code `NO_CONVERGENCE` if an iteration does not converge (never seen).
  */
 export async function symmetricEigen(
   a: Tensor,
@@ -32,45 +38,55 @@ export async function symmetricEigen(
   const name = options.name ?? "the matrix";
   const n = squareSize(a, "symmetricEigen");
   if (a.rank !== 2) throw new ShapeError(`symmetricEigen: ${formatShape(a.shape)} is no single matrix`);
-  const form = tridiagonalise(symmetrised(await a.read(), n, name), n);
-  if (!implicitQl(form)) {
-    throw new DenoiseRotatorError("NO_CONVERGENCE", `symmetricEigen of ${name} did not converge`);
-  }
-  const { diagonal, basis } = form;
-  const order = Array.from(diagonal.keys()).sort((i, j) => diagonal[i]! - diagonal[j]! || i - j);
-  const vectors = new Float64Array(n * n);
-  order.forEach((from, column) => {
-    const vector = basis.subarray(from * n, (from + 1) * n);
-    const sign = signOfLargest(vector);
-    for (let i = 0; i < n; i++) vectors[i * n + column] = sign * vector[i]!;
-  });
-  const like = { dtype: a.dtype, backend: a.backend };
+  const like = { dtype: a.dtype as FloatDType, backend: a.backend };
+  if (n === 0) return { values: fromArray([], [0], like), vectors: fromArray([], [0, 0], like) };
+  // Its own handle: the caller may dispose of `a` meanwhile.
+  using matrix = a.alias();
+  const unit = await workingUnit(matrix, name);
+  using scaled = tidy(() => matrix.mul(0.5 / unit).add(matrix.transpose().mul(0.5 / unit)));
+  const form = await tridiagonalise(scaled);
+  using _V = form.V;
+  using _tau = form.tau;
+  const found = await divideAndConquer(form.diagonal, form.offDiagonal, like);
+  if (!found) throw new DenoiseRotatorError("NO_CONVERGENCE", `symmetricEigen of ${name} did not converge`);
+  using turned = found.vectors;
+  await multiplyByBasis(turned, form);
+  using signs = fromArray(signsOfLargest(await turned.read(), n), [n], like);
   return {
     values: fromArray(
-      order.map((i) => diagonal[i]!),
+      found.values.map((value) => value * unit),
       [n],
       like,
     ),
-    vectors: fromArray(vectors, [n, n], like),
+    vectors: turned.mul(signs),
   };
 }
 
-function symmetrised(values: ArrayLike<number>, n: number, name: string): Float64Array {
-  const out = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      const mean = 0.5 * (values[i * n + j]! + values[j * n + i]!);
-      if (!Number.isFinite(mean)) throw new NonFiniteError(`${name} holds ${mean} at [${i}, ${j}]`);
-      out[i * n + j] = mean;
-      out[j * n + i] = mean;
-    }
+/** The power of two at the size of `a`'s largest element. Throws NonFiniteError. */
+async function workingUnit(a: Tensor, name: string): Promise<number> {
+  const largest = await item(tidy(() => a.abs().max()));
+  if (!Number.isFinite(largest)) {
+    const values = await a.read();
+    const n = a.shape[1]!;
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    throw new NonFiniteError(`${name} holds ${values[at]} at [${Math.floor(at / n)}, ${at % n}]`);
   }
-  return out;
+  return largest === 0 ? 1 : 2 ** Math.floor(Math.log2(largest));
 }
 
-function signOfLargest(vector: Float64Array): 1 | -1 {
-  let largest = 0;
-  for (const value of vector) largest = Math.max(largest, Math.abs(value));
-  const first = vector.find((value) => Math.abs(value) >= largest * (1 - 1e-6)) ?? 1;
-  return first < 0 ? -1 : 1;
+/** ±1 for each column of row-major `vectors` `[n, n]`: the sign of its largest component. */
+function signsOfLargest(vectors: ArrayLike<number>, n: number): Float64Array {
+  const largest = new Float64Array(n);
+  for (let i = 0; i < n * n; i++) {
+    const size = Math.abs(vectors[i]!);
+    if (size > largest[i % n]!) largest[i % n] = size;
+  }
+  const signs = new Float64Array(n);
+  for (let i = 0; i < n * n; i++) {
+    const column = i % n;
+    if (signs[column] === 0 && Math.abs(vectors[i]!) >= largest[column]! * (1 - 1e-6)) {
+      signs[column] = vectors[i]! < 0 ? -1 : 1;
+    }
+  }
+  return signs;
 }

@@ -1,6 +1,7 @@
 import { f32, f32x4, i32, v128 } from "../assembler/expressions.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { defineHouseholderPanel } from "./householder.js";
+import { defineSymmetricMatvec } from "./symmetric-matvec.js";
 
 /**
  * `combineRows(out, coefficients, coefficientStep, rows, rowStep, count, columns, scale, accumulate)`:
@@ -123,4 +124,5 @@ export function definePanelKernels(m: ModuleBuilder): void {
   defineCombineRows(m);
   defineAddOuter(m);
   defineHouseholderPanel(m);
+  defineSymmetricMatvec(m);
 }

@@ -1,27 +1,31 @@
-/** A symmetric matrix as Q·T·Qᵀ, T tridiagonal. */
-export interface Tridiagonal {
+/** Q·T·Qᵀ with T tridiagonal, Q = H_0·H_1⋯ of reflectors H_k = I − τ_k·v·vᵀ. */
+export interface HostTridiagonal {
   readonly diagonal: Float64Array;
   /** Beside the diagonal; element i couples i and i + 1, the last one is 0. */
   readonly offDiagonal: Float64Array;
-  /** Qᵀ, `[n, n]` row-major: row i is Q's column i. */
-  readonly basis: Float64Array;
+  /** `[n, n]` row-major: row k is the reflector k, zero up to column k and 1 at k + 1. */
+  readonly reflectors: Float64Array;
+  readonly taus: Float64Array;
 }
 
 /**
  * Householder tridiagonalisation (Golub & Van Loan §8.3.1) of the symmetric `a` `[n, n]`, both triangles given; `a` is
- * overwritten. Every inner loop runs along rows.
+ * overwritten. Every inner loop runs along rows. For backends without the kernel `tridiagonalPanel`.
  */
-export function tridiagonalise(a: Float64Array, n: number): Tridiagonal {
+export function tridiagonaliseOnHost(a: Float64Array, n: number): HostTridiagonal {
+  const diagonal = new Float64Array(n);
   const offDiagonal = new Float64Array(n);
   const taus = new Float64Array(n);
   const w = new Float64Array(n);
-  for (let k = 0; k < n - 1; k++) {
+  for (let k = 0; k < n; k++) {
+    diagonal[k] = a[k * n + k]!;
     const v = a.subarray(k * n, (k + 1) * n);
-    taus[k] = reflector(v, k + 1, offDiagonal, k);
+    if (k < n - 1) taus[k] = reflector(v, k + 1, offDiagonal, k);
     if (taus[k] !== 0) updateTrailing(a, n, k + 1, v, taus[k]!, w);
+    v.fill(0, 0, k + 1);
+    if (k < n - 1) v[k + 1] = 1;
   }
-  const diagonal = Float64Array.from({ length: n }, (_, i) => a[i * n + i]!);
-  return { diagonal, offDiagonal, basis: transposed(accumulate(a, n, taus), n) };
+  return { diagonal, offDiagonal, reflectors: a, taus };
 }
 
 /** Turns v[from…] into a Householder vector (v[from] = 1), stores what it maps to in `beta[at]`; returns τ. */
@@ -68,32 +72,4 @@ function updateTrailing(
     const wi = w[i]!;
     for (let j = from; j < n; j++) a[row + j] = a[row + j]! - vi * w[j]! - wi * v[j]!;
   }
-}
-
-/** Q = H_0·H_1⋯ from the reflectors in the rows of `a`. */
-function accumulate(a: Float64Array, n: number, taus: Float64Array): Float64Array {
-  const q = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) q[i * n + i] = 1;
-  const sums = new Float64Array(n);
-  for (let k = n - 2; k >= 0; k--) {
-    const tau = taus[k]!;
-    if (tau === 0) continue;
-    const v = a.subarray(k * n, (k + 1) * n);
-    sums.fill(0);
-    for (let i = k + 1; i < n; i++) {
-      const vi = v[i]!;
-      for (let j = k + 1; j < n; j++) sums[j] = sums[j]! + vi * q[i * n + j]!;
-    }
-    for (let i = k + 1; i < n; i++) {
-      const factor = tau * v[i]!;
-      for (let j = k + 1; j < n; j++) q[i * n + j] = q[i * n + j]! - factor * sums[j]!;
-    }
-  }
-  return q;
-}
-
-export function transposed(x: Float64Array, n: number): Float64Array {
-  const out = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) out[j * n + i] = x[i * n + j]!;
-  return out;
 }
