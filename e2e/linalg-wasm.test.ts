@@ -1,5 +1,14 @@
 import { type WasmBackend, wasm } from "@denoise-rotator/backend-wasm";
-import { eye, item, NotPositiveDefiniteError, Random, type Tensor, tidy } from "@denoise-rotator/core";
+import {
+  arange,
+  eye,
+  item,
+  NotPositiveDefiniteError,
+  Random,
+  type Tensor,
+  tidy,
+  zeros,
+} from "@denoise-rotator/core";
 import {
   cayley,
   cholesky,
@@ -45,5 +54,35 @@ describe("linalg on wasm", () => {
     expect(await orthonormality(vectors)).toBeLessThan(5e-6);
     const rebuilt = vectors.mul(values).matmul(vectors.transpose());
     expect(await largestDifference(rebuilt, spd)).toBeLessThan(5e-5);
+  });
+
+  it("should stay backward stable for ill-conditioned, rank-deficient, clustered and badly scaled matrices", async () => {
+    const n = 150;
+    const noise = new Random(1).normal([n, n], { backend });
+    const basis = qr(noise).Q;
+    const rows = noise.slice([0, 20]);
+    const decays = tidy(() => arange(n, { backend }).cast("f32").mul(-0.2).exp());
+    const matrices: Record<string, Tensor> = {
+      "condition 10¹³": tidy(() => basis.mul(decays).matmul(basis.transpose())),
+      "rank 20": tidy(() => rows.transpose().matmul(rows)),
+      "two clusters": tidy(() => {
+        const half = basis.slice(null, [0, n / 2]);
+        return half.matmul(half.transpose()).add(identity(basis));
+      }),
+      graded: tidy(() => noise.add(noise.transpose()).mul(decays).mul(decays.unsqueeze(1))),
+      huge: tidy(() => noise.add(noise.transpose()).mul(1e30)),
+      tiny: tidy(() => noise.add(noise.transpose()).mul(1e-30)),
+      zero: zeros([n, n], { backend }),
+    };
+    for (const [name, a] of Object.entries(matrices)) {
+      const size = (await item(a.abs().max())) * n;
+      const { values, vectors } = await symmetricEigen(a);
+      expect(await orthonormality(vectors), name).toBeLessThan(3e-6);
+      const residual = await largestDifference(a.matmul(vectors), vectors.mul(values));
+      expect(residual, name).toBeLessThanOrEqual(3e-7 * size);
+      const { Q, R } = qr(a);
+      expect(await orthonormality(Q), name).toBeLessThan(3e-6);
+      expect(await largestDifference(Q.matmul(R), a), name).toBeLessThanOrEqual(3e-7 * size);
+    }
   });
 });

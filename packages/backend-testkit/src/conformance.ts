@@ -5,6 +5,7 @@ import { indexingCases } from "./cases/indexing.js";
 import { matmulCases } from "./cases/matmul.js";
 import { panelCases } from "./cases/panels.js";
 import { reduceCases } from "./cases/reduce.js";
+import { symmetricCases } from "./cases/symmetric.js";
 import type { ConformanceCase } from "./kernel-case.js";
 import { type Tolerances, tolerances } from "./tolerances.js";
 
@@ -38,6 +39,7 @@ export function conformanceCases(options: ConformanceOptions = {}): ConformanceC
     ...matmulCases(settings),
     ...indexingCases(settings),
     ...panelCases(settings),
+    ...symmetricCases(settings),
     ...fusedCases(settings),
   ];
 }

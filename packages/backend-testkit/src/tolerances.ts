@@ -90,6 +90,7 @@ export const tolerances: Tolerances = {
   triangularSolve: { scaled: 16 },
   choleskyPanel: { scaled: 16 },
   qrPanel: { scaled: 16 },
+  tridiagonalPanel: { scaled: 16 },
   // Fused kernels on ordinary values.
   softmax: { ulps: 96, flush: true },
   crossEntropy: { absolute: 96 },

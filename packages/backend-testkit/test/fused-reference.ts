@@ -111,6 +111,36 @@ export function createFusedCpu(): Backend & { kernels: FusedKernels } {
         write(out, row, i * out.strides[0]!);
       }
     },
+    tridiagonalPanel(a, v, w, factors) {
+      const at = reader(a);
+      const [k, n] = v.shape as [number, number];
+      const place = (out: Operand, values: number[][]) => {
+        values.forEach((row, i) => {
+          write(out, row, i * out.strides[0]!);
+        });
+      };
+      const x = range(n).map((i) => range(n).map((j) => at(Math.min(i, j), Math.max(i, j))));
+      const [vs, ws, form]: number[][][] = [[], [], [[], [], []]];
+      for (const j of range(k)) {
+        const tail = Math.sqrt(total(range(n).map((i) => (i > j + 1 ? x[j]![i]! ** 2 : 0))));
+        const alpha = x[j]![j + 1]!;
+        const beta = tail === 0 ? alpha : -Math.sign(alpha || 1) * Math.hypot(alpha, tail);
+        const tau = tail === 0 ? 0 : (beta - alpha) / beta;
+        const u = range(n).map((i) =>
+          i <= j ? 0 : i === j + 1 ? 1 : tail === 0 ? 0 : x[j]![i]! / (alpha - beta),
+        );
+        const product = range(n).map((i) => tau * total(u.map((value, c) => value * x[i]![c]!)));
+        const half = 0.5 * tau * total(u.map((value, i) => value * product[i]!));
+        const y = product.map((value, i) => (i <= j ? 0 : value - half * u[i]!));
+        for (const [i, value] of [x[j]![j]!, beta, tau].entries()) form![i]!.push(value);
+        vs!.push(u);
+        ws!.push(y);
+        for (const i of range(n)) for (const c of range(n)) x[i]![c]! -= u[i]! * y[c]! + y[i]! * u[c]!;
+      }
+      place(v, vs!);
+      place(w, ws!);
+      place(factors, form!);
+    },
   };
   return { ...backend, name: "fused-cpu", kernels: { ...backend.kernels, ...kernels } };
 }

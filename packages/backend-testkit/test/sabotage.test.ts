@@ -225,6 +225,27 @@ const sabotages: readonly (readonly [mistake: string, caught: string, sabotage: 
     }),
   ],
   [
+    "writes half of the upper triangle",
+    "matmul of an upper triangle",
+    (good) => ({
+      matmul(a, b, out, options) {
+        const m = Math.ceil(out.shape.at(-2)! / 2);
+        const rows = (x: Operand) => ({ ...x, shape: x.shape.with(-2, m) });
+        good.matmul(rows(a), b, rows(out), options);
+      },
+    }),
+  ],
+  [
+    "forgets the correction of w",
+    "tridiagonalPanel",
+    (good, backend) => ({
+      tridiagonalPanel(a, v, w, factors) {
+        good.tridiagonalPanel(a, v, w, factors);
+        if (w.strides[0] === w.shape[1]) patch(backend, w, (x) => 1.01 * x);
+      },
+    }),
+  ],
+  [
     "leaks scratch memory",
     "reduce sum",
     (good, backend) => ({
