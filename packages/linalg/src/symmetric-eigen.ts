@@ -64,7 +64,8 @@ export async function symmetricEigen(
 
 /** The power of two at the size of `a`'s largest element. Throws NonFiniteError. */
 async function workingUnit(a: Tensor, name: string): Promise<number> {
-  const largest = await item(tidy(() => a.abs().max()));
+  using most = tidy(() => a.abs().max());
+  const largest = await item(most);
   if (!Number.isFinite(largest)) {
     const values = await a.read();
     const n = a.shape[1]!;

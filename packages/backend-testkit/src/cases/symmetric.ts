@@ -116,7 +116,7 @@ function checkPanel(
   const fail = (what: string) => {
     throw new ConformanceError(`tridiagonalPanel: ${what}`);
   };
-  let turned = a.slice();
+  let turned: Float64Array = a.slice();
   for (let j = 0; j < k; j++) {
     const tau = factors[2 * k + j]!;
     const u = v.subarray(j * n, (j + 1) * n);
