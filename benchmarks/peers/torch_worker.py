@@ -14,6 +14,8 @@ def reply(**message):
 try:
     import torch
     import torch.nn.functional as F
+
+    import paper_recipe
 except ImportError as error:
     reply(type="unsupported", reason=f"python3 has no PyTorch: {error}")
     sys.exit(0)
@@ -75,6 +77,10 @@ WORKS = {
 }
 
 
+# The paper's recipe, however much of it is asked for.
+LEARNING = {"learning", "learningSteps"}
+
+
 def load(file):
     count = 1
     for dim in file["shape"]:
@@ -117,10 +123,14 @@ def main(threads):
         request = json.loads(line)
         if request["type"] == "prepare":
             work = request["work"]
-            if work["kind"] not in WORKS:
+            if work["kind"] not in WORKS.keys() | LEARNING:
                 reply(type="unsupported", reason="has no such operation")
                 continue
-            run = WORKS[work["kind"]](*map(load, request["inputs"]))
+            inputs = map(load, request["inputs"])
+            if work["kind"] in LEARNING:
+                run = paper_recipe.prepare(work["sizes"], *inputs)
+            else:
+                run = WORKS[work["kind"]](*inputs)
             milliseconds = warm(run, request["patience"])
             results = [
                 save(tensor, os.path.join(request["results"], f"{i}.f32")) for i, tensor in enumerate(run())
@@ -130,5 +140,5 @@ def main(threads):
             reply(type="measured", milliseconds=measure(run, request["runs"]))
 
 
-with torch.inference_mode():
+with torch.no_grad():
     main(int(sys.argv[1]))

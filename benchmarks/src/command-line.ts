@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const suites = ["kernels", "linalg", "reference", "ablation"] as const;
+export const suites = ["kernels", "linalg", "solver", "reference", "ablation"] as const;
 export type Suite = (typeof suites)[number];
 
 export const usage = `usage: bench <suite> [options]
@@ -8,6 +8,7 @@ export const usage = `usage: bench <suite> [options]
 suites
   kernels     matrix products, elementwise functions, attention, dispatch: ours and every peer
   linalg      Cholesky, QR, symmetric eigenvalues, triangular inverse: ours and the peers that have them
+  solver      learning a block's rotations: ours, and the paper's recipe, ours and in PyTorch
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
   ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
 
@@ -20,6 +21,7 @@ options
   --contenders LIST    such as denoise-rotator,tfjs-wasm
   --only PATTERN       works whose name matches the regular expression
   --rounds N           samples of each contender (default 9; 3 with --quick)
+  --full               solver: all 400 steps of the paper's recipe instead of 40
   --budget MINUTES     ablation: when to stop (default 60)
   --resume             ablation: keep the jobs that are done
   --write-docs         ablation: put its tables into docs/`;
@@ -33,6 +35,7 @@ export interface CommandLine {
   readonly contenders: readonly string[] | undefined;
   readonly only: RegExp | undefined;
   readonly rounds: number | undefined;
+  readonly full: boolean;
   /** Minutes. */
   readonly budget: number;
   readonly resume: boolean;
@@ -63,6 +66,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     contenders: values.contenders?.split(","),
     only: values.only === undefined ? undefined : pattern(values.only),
     rounds: values.rounds === undefined ? undefined : positive("--rounds", values.rounds),
+    full: values.full ?? false,
     budget: values.budget === undefined ? 60 : positive("--budget", values.budget),
     resume: values.resume ?? false,
     writeDocs: values["write-docs"] ?? false,
@@ -83,6 +87,7 @@ function parse(args: readonly string[]) {
         contenders: { type: "string" },
         only: { type: "string" },
         rounds: { type: "string" },
+        full: { type: "boolean" },
         budget: { type: "string" },
         resume: { type: "boolean" },
         "write-docs": { type: "boolean" },

@@ -13,18 +13,21 @@ const progress = (line: string) => console.error(line);
 
 /** Suites are loaded when asked for: they import packages that must have been built. */
 async function run(options: CommandLine): Promise<Reported> {
-  const { suite, quick } = options;
+  const { suite, quick, full } = options;
   switch (suite) {
     case "kernels":
-    case "linalg": {
-      const { contenderNames, runWorkSuite } = await import("./suites/work-suite.js");
+    case "linalg":
+    case "solver": {
+      const { runWorkSuite } = await import("./suites/work-suite.js");
       const { suiteReport } = await import("./report/suite-report.js");
-      const unknown = options.contenders?.find((name) => !contenderNames.includes(name));
+      const { suiteContenders } = await import("./suites/works.js");
+      const known = suiteContenders[suite];
+      const unknown = options.contenders?.find((name) => !known.includes(name));
       if (unknown !== undefined) {
-        throw new UsageError(`--contenders ${unknown}: choose from ${contenderNames.join(", ")}`);
+        throw new UsageError(`--contenders ${unknown}: choose from ${known.join(", ")}`);
       }
       const threads = options.threads ?? (availableParallelism() > 1 ? [1, 2] : [1]);
-      const result = await runWorkSuite(suite, { ...definedOnly(options), quick, threads, progress });
+      const result = await runWorkSuite(suite, { ...definedOnly(options), quick, full, threads, progress });
       return { result, text: suiteReport(result) };
     }
     case "ablation": {

@@ -30,7 +30,7 @@ describe("the check of every kind of work", () => {
     async (_, work) => {
       const { inputs, error, tolerance } = workChecks[work.kind];
       const contender = await ours(1, { turbo: false });
-      const operands = inputs(work);
+      const operands = await inputs(work);
       const prepared = await contender.prepare(work, operands);
       await prepared.run();
       const results = await prepared.results();
@@ -41,10 +41,10 @@ describe("the check of every kind of work", () => {
     },
   );
 
-  it("should give everybody the same inputs", () => {
+  it("should give everybody the same inputs", async () => {
     for (const work of works) {
       const { inputs } = workChecks[work.kind];
-      expect(inputs(work)).toEqual(inputs(work));
+      expect(await inputs(work)).toEqual(await inputs(work));
     }
   });
 });

@@ -3,10 +3,17 @@ import type { CreateContender } from "../harness/contender.js";
 /** Name of our default, against which ratios are taken. */
 export const base = "denoise-rotator";
 
+/** The contender that runs in Python. */
+export const pytorch = "pytorch";
+
 /** The contenders that run under Node, by name. Modules are loaded in the contender's own process alone. */
 export const contenders: Readonly<Record<string, CreateContender>> = {
   [base]: async (threads) => (await import("./ours.js")).ours(threads, { turbo: false }),
   [`${base}-turbo`]: async (threads) => (await import("./ours.js")).ours(threads, { turbo: true }),
+  [`${base}-fast`]: async (threads) =>
+    (await import("./ours.js")).ours(threads, { turbo: false, preset: "fast" }),
+  [`${base}-paper`]: async (threads) =>
+    (await import("./ours.js")).ours(threads, { turbo: false, preset: "paper" }),
   "tfjs-wasm": async (threads) => (await import("./tfjs.js")).tfjs(threads, "wasm"),
   "tfjs-cpu": async (threads) => (await import("./tfjs.js")).tfjs(threads, "cpu"),
   "jax-js": async (threads) => (await import("./jax-js.js")).jaxJs(threads),

@@ -1,13 +1,22 @@
 import { type WasmBackend, wasm } from "@denoise-rotator/backend-wasm";
 import { attention, fromTyped, rmsNorm, softmax, type Tensor } from "@denoise-rotator/core";
 import { cholesky, inverseTriangular, qr, symmetricEigen } from "@denoise-rotator/linalg";
+import type { RotationPresetName } from "@denoise-rotator/rotator";
 import { type Contender, type Dense, type Prepared, Unsupported } from "../harness/contender.js";
 import { versionOf } from "../machine.js";
 import { rmsNormEpsilon } from "../works/elementwise.js";
+import { learningPrepare, stepsPrepare } from "./our-learning.js";
 import { contender, type Prepare } from "./table.js";
 
+export interface OurOptions {
+  readonly turbo: boolean;
+  /** How rotations are learned. Default `default`. */
+  readonly preset?: RotationPresetName;
+}
+
 /** The wasm backend through the public tensor API. */
-export async function ours(threads: number, { turbo }: { readonly turbo: boolean }): Promise<Contender> {
+export async function ours(threads: number, options: OurOptions): Promise<Contender> {
+  const { turbo, preset = "default" } = options;
   const backend = await open(threads, turbo);
   const tensor = ({ data, shape }: Dense) => fromTyped(data, shape, "f32", backend);
 
@@ -59,6 +68,8 @@ export async function ours(threads: number, { turbo }: { readonly turbo: boolean
         const { values, vectors } = await symmetricEigen(a!);
         return [values, vectors];
       }),
+      learning: learningPrepare(backend, preset),
+      learningSteps: stepsPrepare(backend, preset),
     },
   );
 }

@@ -21,6 +21,8 @@ export const workKinds = [
   "qr",
   "symmetricEigen",
   "triangularInverse",
+  "learning",
+  "learningSteps",
 ] as const;
 export type WorkKind = (typeof workKinds)[number];
 

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readArray, writeArray } from "./array-files.js";
 import { type Dense, Unsupported, type Work } from "./contender.js";
 import { ContenderProcess, type ContenderSpec } from "./contender-process.js";
-import type { ArrayFile } from "./protocol.js";
 import { median } from "./statistics.js";
 
 export interface Row {
@@ -21,6 +20,8 @@ export interface Row {
   readonly gflops: number | null;
   /** Error against f64; see the kind of work for its measure. */
   readonly error: number;
+  /** Further figures of the work's kind. */
+  readonly details?: Readonly<Record<string, number>>;
 }
 
 /** A contender that did not take part in a work, and why. */
@@ -40,11 +41,13 @@ export interface Outcome {
 /** What the harness has to know of a kind of work. */
 export interface WorkCheck {
   /** The same inputs for everybody. */
-  inputs(work: Work): Dense[];
+  inputs(work: Work): Dense[] | Promise<Dense[]>;
   /** Error of results against f64. */
   error(work: Work, inputs: readonly Dense[], results: readonly Dense[]): number;
   /** Largest error a contender may have. */
   readonly tolerance: number;
+  /** Further figures that the results hold. */
+  details?(results: readonly Dense[]): Readonly<Record<string, number>>;
 }
 
 export interface MeasureOptions {
@@ -67,6 +70,7 @@ interface Entrant {
   readonly process: ContenderProcess;
   readonly runs: number;
   readonly error: number;
+  readonly details: Row["details"];
   readonly samples: number[];
 }
 
@@ -84,12 +88,14 @@ export async function measure(
   const leftOut: LeftOut[] = [];
   const versions: Record<string, string> = {};
   const missing = new Map<ContenderSpec, string>();
+  const patience = options.patienceMilliseconds ?? 5000;
+  const timeout = 60_000 + 4 * patience;
   for (const work of works) {
     const folder = mkdtempSync(join(tmpdir(), "denoise-rotator-bench-"));
     const entrants: Entrant[] = [];
     try {
       const check = options.check(work);
-      const inputs = check.inputs(work);
+      const inputs = await check.inputs(work);
       const files = inputs.map((dense, i) => writeArray(join(folder, `in-${i}.f32`), dense));
       for (const [i, spec] of specs.entries()) {
         options.progress(`${work.name}: preparing ${spec.name} × ${spec.threads}`);
@@ -115,18 +121,18 @@ export async function measure(
           }
           const results = join(folder, String(index));
           mkdirSync(results);
-          const patience = options.patienceMilliseconds ?? 5000;
           const request = { type: "prepare", work, inputs: files, results, patience } as const;
-          const prepared = await process.ask(request, "prepared", 60_000 + 4 * patience);
+          const prepared = await process.ask(request, "prepared", timeout);
           if (prepared.milliseconds > patience) {
             throw new Unsupported(`one run takes ${(prepared.milliseconds / 1000).toFixed(1)} s`);
           }
-          const error = check.error(work, inputs, readAll(prepared.results));
+          const found = prepared.results.map(readArray);
+          const error = check.error(work, inputs, found);
           if (!(error <= check.tolerance)) {
             throw new Unsupported(`error ${error} against f64; ${check.tolerance} is allowed`);
           }
           const runs = Math.max(1, Math.ceil((options.sampleMilliseconds ?? 60) / prepared.milliseconds));
-          return { process, runs, error, samples: [] };
+          return { process, runs, error, details: check.details?.(found), samples: [] };
         } catch (error) {
           process.stop();
           throw error;
@@ -137,10 +143,8 @@ export async function measure(
         options.progress(`${work.name}: round ${round + 1} of ${options.rounds}`);
         for (const entrant of round % 2 ? [...entrants].reverse() : entrants) {
           await sleep(settle);
-          const { milliseconds } = await entrant.process.ask(
-            { type: "measure", runs: entrant.runs },
-            "measured",
-          );
+          const request = { type: "measure", runs: entrant.runs } as const;
+          const { milliseconds } = await entrant.process.ask(request, "measured", timeout);
           entrant.samples.push(milliseconds);
         }
       }
@@ -152,8 +156,6 @@ export async function measure(
   }
   return { rows, leftOut, versions };
 }
-
-const readAll = (files: readonly ArrayFile[]): Dense[] => files.map(readArray);
 
 function rowsOf(work: Work, entrants: readonly Entrant[], baseName: string): Row[] {
   const medians = new Map(entrants.map((entrant) => [entrant, median(entrant.samples)]));
@@ -170,6 +172,7 @@ function rowsOf(work: Work, entrants: readonly Entrant[], baseName: string): Row
       ratio: base ? value / medians.get(base)! : null,
       gflops: work.flops > 0 ? work.flops / value / 1e6 : null,
       error: entrant.error,
+      ...(entrant.details ? { details: entrant.details } : {}),
     };
   });
 }

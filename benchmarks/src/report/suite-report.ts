@@ -1,6 +1,7 @@
 import type { LeftOut, Row } from "../harness/harness.js";
 import type { Machine } from "../machine.js";
 import type { Peaks } from "../peaks/index.js";
+import { type LearningSummary, learningReport } from "./learning-summary.js";
 import { textTable } from "./text-table.js";
 
 /** What a suite of works prints with `--json` and keeps. */
@@ -12,10 +13,12 @@ export interface SuiteResult {
   readonly peaks: readonly Peaks[];
   readonly rows: readonly Row[];
   readonly leftOut: readonly LeftOut[];
+  /** Of the suite `solver`. */
+  readonly learning?: readonly LearningSummary[];
 }
 
 /** Machine, versions, limits, one line for each row, and who was left out. */
-export function suiteReport({ machine, versions, peaks, rows, leftOut }: SuiteResult): string {
+export function suiteReport({ machine, versions, peaks, rows, leftOut, learning }: SuiteResult): string {
   const header = [
     "work",
     "contender",
@@ -50,6 +53,7 @@ export function suiteReport({ machine, versions, peaks, rows, leftOut }: SuiteRe
     ...peaks.map(describePeaks),
     "",
     textTable([header, ...body]),
+    ...(learning ? ["", learningReport(learning)] : []),
     ...leftOutLines(leftOut),
   ].join("\n");
 }

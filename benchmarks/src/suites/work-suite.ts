@@ -1,15 +1,18 @@
 import { fileURLToPath } from "node:url";
-import { base, contenders } from "../contenders/index.js";
+import { base, pytorch } from "../contenders/index.js";
 import type { ContenderSpec } from "../harness/contender-process.js";
 import { measure } from "../harness/harness.js";
 import { engineVersions, machine } from "../machine.js";
 import { measurePeaks } from "../peaks/index.js";
+import { learningSummaries } from "../report/learning-summary.js";
 import type { SuiteResult } from "../report/suite-report.js";
 import { workChecks } from "../works/index.js";
-import { suiteWorks, type WorkSuite } from "./works.js";
+import { fifthOfPaperSteps, suiteContenders, suiteWorks, type WorkSuite } from "./works.js";
 
 export interface WorkSuiteOptions {
   readonly quick: boolean;
+  /** Solver: nothing is scaled up from fewer steps. */
+  readonly full: boolean;
   readonly threads: readonly number[];
   /** Names of works and contenders to keep; all where absent. */
   readonly only?: RegExp;
@@ -20,37 +23,37 @@ export interface WorkSuiteOptions {
 
 /** Runs the works of a suite over all contenders. */
 export async function runWorkSuite(suite: WorkSuite, options: WorkSuiteOptions): Promise<SuiteResult> {
-  const { quick, threads, progress, only } = options;
-  const works = suiteWorks[suite](quick).filter(({ name }) => only?.test(name) ?? true);
-  const specs = threads.flatMap((count) => contenderSpecs(count, options.contenders));
+  const { quick, full, threads, progress, only } = options;
+  const works = suiteWorks[suite](quick, full).filter(({ name }) => only?.test(name) ?? true);
+  const names = suiteContenders[suite].filter((name) => options.contenders?.includes(name) ?? true);
+  const specs = threads.flatMap((count) => names.map((name) => contenderSpec(name, count)));
   progress("measuring the physical limits");
   const peaks = await measurePeaks(threads);
   const { rows, leftOut, versions } = await measure(works, specs, {
     check: ({ kind }) => workChecks[kind],
     base,
-    rounds: options.rounds ?? (quick ? 3 : 9),
+    rounds: options.rounds ?? usualRounds(suite, quick),
+    // Learning takes as long as it takes.
+    ...(suite === "solver" ? { patienceMilliseconds: 600_000 } : {}),
     progress,
   });
-  return { suite, machine: machine(), versions: { ...engineVersions(), ...versions }, peaks, rows, leftOut };
+  const learners = { ours: base, ourPaper: `${base}-paper`, peer: pytorch };
+  return {
+    ...{ suite, machine: machine(), versions: { ...engineVersions(), ...versions }, peaks, rows, leftOut },
+    ...(suite === "solver" ? { learning: learningSummaries(rows, fifthOfPaperSteps, learners) } : {}),
+  };
 }
 
 const worker = fileURLToPath(new URL("../harness/worker.ts", import.meta.url));
 const torchWorker = fileURLToPath(new URL("../../peers/torch_worker.py", import.meta.url));
 
-const pytorch = "pytorch";
+const usualRounds = (suite: WorkSuite, quick: boolean): number => (quick || suite === "solver" ? 3 : 9);
 
-/** Names that `--contenders` takes. */
-export const contenderNames: readonly string[] = [...Object.keys(contenders), pytorch];
-
-function contenderSpecs(threads: number, names: readonly string[] = contenderNames): ContenderSpec[] {
-  return contenderNames
-    .filter((name) => names.includes(name))
-    .map((name) => ({
-      name,
-      threads,
-      command:
-        name === pytorch
-          ? ["python3", torchWorker, String(threads)]
-          : [process.execPath, ...process.execArgv, worker, name, String(threads)],
-    }));
-}
+const contenderSpec = (name: string, threads: number): ContenderSpec => ({
+  name,
+  threads,
+  command:
+    name === pytorch
+      ? ["python3", torchWorker, String(threads)]
+      : [process.execPath, ...process.execArgv, worker, name, String(threads)],
+});

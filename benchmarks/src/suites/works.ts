@@ -1,7 +1,12 @@
+import { base, pytorch } from "../contenders/index.js";
 import type { Work } from "../harness/contender.js";
 import { add, exp, log, rmsNorm, softmax } from "../works/elementwise.js";
 import { cholesky, qr, symmetricEigen, triangularInverse } from "../works/factorisations.js";
+import { learning, learningSteps } from "../works/learning.js";
 import { attention, gemm } from "../works/products.js";
+
+/** A fifth of the paper's 2000, which our whole learning stage is to be faster than. */
+export const fifthOfPaperSteps = 400;
 
 const million = 1024 * 1024;
 
@@ -38,9 +43,29 @@ export const linalgWorks = (quick: boolean): Work[] =>
         symmetricEigen(2048),
       ];
 
-export type WorkSuite = "kernels" | "linalg";
+/** Learning a block's rotations; `full` takes all of what is a fifth of the paper's steps, otherwise a tenth of that. */
+export const solverWorks = (quick: boolean, full: boolean): Work[] =>
+  (quick ? (["tiny-llama"] as const) : (["tiny-llama", "smollm2-135m"] as const)).flatMap((name) => [
+    learningSteps(name, 10),
+    learning(name, full ? fifthOfPaperSteps : fifthOfPaperSteps / 10),
+  ]);
 
-export const suiteWorks: Readonly<Record<WorkSuite, (quick: boolean) => Work[]>> = {
+export type WorkSuite = "kernels" | "linalg" | "solver";
+
+export const suiteWorks: Readonly<Record<WorkSuite, (quick: boolean, full: boolean) => Work[]>> = {
   kernels: kernelWorks,
   linalg: linalgWorks,
+  solver: solverWorks,
+};
+
+const ours = [base, `${base}-turbo`];
+
+/** Who takes part in a suite, and `pytorch` in each. */
+export const suiteContenders: Readonly<Record<WorkSuite, readonly string[]>> = {
+  kernels: [
+    ...[...ours, "tfjs-wasm", "tfjs-cpu", "jax-js", "onnxruntime-web", "onnxruntime-node"],
+    ...["ml-matrix", "naive-js", pytorch],
+  ],
+  linalg: [...ours, "tfjs-wasm", "tfjs-cpu", "jax-js", "ml-matrix", pytorch],
+  solver: [...ours, `${base}-fast`, `${base}-paper`, pytorch],
 };

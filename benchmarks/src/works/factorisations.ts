@@ -105,4 +105,4 @@ function productDistance(left: Dense, right: Dense, a: Dense): number {
   return distance.relative;
 }
 
-const unorthogonality = (q: Dense): number => productDistance(transposed(q), q, identity(q.shape[1]!));
+export const unorthogonality = (q: Dense): number => productDistance(transposed(q), q, identity(q.shape[1]!));

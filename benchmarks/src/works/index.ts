@@ -2,6 +2,7 @@ import type { WorkKind } from "../harness/contender.js";
 import type { WorkCheck } from "../harness/harness.js";
 import { addCheck, expCheck, logCheck, rmsNormCheck, softmaxCheck } from "./elementwise.js";
 import { choleskyCheck, qrCheck, symmetricEigenCheck, triangularInverseCheck } from "./factorisations.js";
+import { learningCheck } from "./learning.js";
 import { attentionCheck, gemmCheck } from "./products.js";
 
 /** Inputs and verification of every kind of work. */
@@ -17,4 +18,6 @@ export const workChecks: Readonly<Record<WorkKind, WorkCheck>> = {
   qr: qrCheck,
   symmetricEigen: symmetricEigenCheck,
   triangularInverse: triangularInverseCheck,
+  learning: learningCheck,
+  learningSteps: learningCheck,
 };
