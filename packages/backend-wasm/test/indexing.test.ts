@@ -88,7 +88,7 @@ describe("smallest", () => {
     );
 
   it("should mark exactly the smallest, ties to the lower index", () => {
-    const groups = fc.constantFrom(1, 2, 4, 8, 16, 33, 200);
+    const groups = fc.constantFrom(1, 2, 3, 4, 8, 16, 31, 32, 33, 48, 129, 200);
     fc.assert(
       fc.property(
         groups,
@@ -108,6 +108,23 @@ describe("smallest", () => {
   it("should take integers", () => {
     const x: Given = { dtype: "i32", shape: [6, 8], values: normals(48).map((v) => Math.round(2 * v)) };
     for (const group of [4, 8]) check(x, group, 2);
+    const row = normals(400).map((v, i) =>
+      i % 9 ? Math.round(2 ** 28 * v) : i % 2 ? 2 ** 31 - 1 : -(2 ** 31),
+    );
+    for (const count of [1, 37, 38, 200, 399]) {
+      check({ dtype: "i32", shape: [1, 400], values: row }, 400, count);
+    }
+  });
+
+  it("should select from rows of one value, of two, and of values far apart", () => {
+    const rows = [
+      new Array<number>(300).fill(0),
+      new Array<number>(300).fill(Number.NaN),
+      normals(300).map((x) => Math.sign(x)),
+      normals(300).map((x, i) => (i === 299 ? 3e38 : x * 1e-38)),
+      normals(300).map((x) => x * x),
+    ];
+    for (const row of rows) for (const count of [1, 150, 299]) check(f32([1, 300], row), 300, count);
   });
 
   it("should select from half a million at once", () => {

@@ -69,6 +69,7 @@ export const i32 = {
   add: integer(0x6a),
   sub: integer(0x6b),
   mul: integer(0x6c),
+  remU: integer(0x70),
   and: integer(0x71),
   or: integer(0x72),
   shl: integer(0x74),
@@ -84,6 +85,8 @@ export const i32 = {
   load: loadOf("i32", 0x28),
   load8U: loadOf("i32", 0x2d),
   load16U: loadOf("i32", 0x2f),
+  /** Traps out of range. */
+  truncF64S: unaryOf<"f64", "i32">("i32", 0xaa),
   /** The smaller of two side-effect-free integers. */
   min: (a: Int, b: Int): I32 => select(int(a), int(b), i32.ltS(a, b)),
 };
@@ -98,7 +101,6 @@ export const f32 = {
   min: binaryOf<"f32", "f32">("f32", 0x96),
   max: binaryOf<"f32", "f32">("f32", 0x97),
   sqrt: unaryOf<"f32", "f32">("f32", 0x91),
-  gt: binaryOf<"f32", "i32">("i32", 0x5e),
   neg: unaryOf<"f32", "f32">("f32", 0x8c),
   demoteF64: unaryOf<"f64", "f32">("f32", 0xb6),
 };
@@ -107,6 +109,10 @@ export const f64 = {
   const: (value: number): F64 => make("f64", [0x44, ...bytesOfF64(value)]),
   load: loadOf("f64", 0x2b),
   add: binaryOf<"f64", "f64">("f64", 0xa0),
+  sub: binaryOf<"f64", "f64">("f64", 0xa1),
+  min: binaryOf<"f64", "f64">("f64", 0xa4),
+  max: binaryOf<"f64", "f64">("f64", 0xa5),
+  floor: unaryOf<"f64", "f64">("f64", 0x9c),
   mul: binaryOf<"f64", "f64">("f64", 0xa2),
   div: binaryOf<"f64", "f64">("f64", 0xa3),
   sqrt: unaryOf<"f64", "f64">("f64", 0x9f),
@@ -122,6 +128,9 @@ export const v128 = {
   load32Splat: loadOf("v128", ...simd(0x09)),
   load32Zero: loadOf("v128", ...simd(0x5c)),
   load64Zero: loadOf("v128", ...simd(0x5d)),
+  /** `vector` with one 32-bit lane from memory. */
+  load32Lane: (address: Int, vector: V128, lane: number, offset = 0): V128 =>
+    make("v128", [...int(address).code, ...vector.code, ...simd(0x56, 0, ...unsigned(offset), lane)]),
   zero: make("v128", simd(0x0c, ...new Array<number>(16).fill(0))),
   not: v1(0x4d),
   and: v2(0x4e),

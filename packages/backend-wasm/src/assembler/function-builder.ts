@@ -83,9 +83,9 @@ export class FunctionBuilder {
     this.#emit(int(address).code, int(value).code, [0x3b, 0, ...unsigned(offset)]);
   }
 
-  /** Stores one 32-bit (`bits` = 32) or 64-bit lane of a vector. */
-  storeLane(bits: 32 | 64, address: Int, value: V128, lane: number, offset = 0): void {
-    const opcode = bits === 32 ? 0x5a : 0x5b;
+  /** Stores one lane of `bits` bits of a vector. */
+  storeLane(bits: 8 | 32 | 64, address: Int, value: V128, lane: number, offset = 0): void {
+    const opcode = { 8: 0x58, 32: 0x5a, 64: 0x5b }[bits];
     this.#emit(int(address).code, value.code, [0xfd, opcode, 0, ...unsigned(offset), lane]);
   }
 

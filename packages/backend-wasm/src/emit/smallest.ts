@@ -1,8 +1,18 @@
-import { type Int, i32, i32x4, threadArea, type V128, v128 } from "../assembler/expressions.js";
+import {
+  type Int,
+  i32,
+  i32x4,
+  int,
+  type Local,
+  threadArea,
+  type V128,
+  v128,
+} from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { layout } from "../engine/layout.js";
 import { orderKey } from "./math.js";
+import { defineSmallestRows } from "./smallest-rows.js";
 
 /**
  * `smallest4_dtype(from, to, elements, count)`: marks the `count` smallest of every four consecutive elements, four
@@ -61,7 +71,93 @@ function markGroups(
   return marked.reduce((all, mark) => v128.or(all, mark));
 }
 
+/** Largest group whose elements are ranked by comparing all pairs. */
+export const pairwiseLimit = 32;
+
+/**
+ * `smallestGroups_dtype(from, to, group, groups, count)`: groups of 2 to {@link pairwiseLimit} elements, four at a time,
+ * one in each lane. Keys are kept in the thread's scratch area.
+ */
+function defineSmallestGroups(m: ModuleBuilder, dtype: "f32" | "i32"): void {
+  const parameters = { from: "i32", to: "i32", group: "i32", groups: "i32", count: "i32" } as const;
+  m.define(`smallestGroups_${dtype}`, parameters, (f, p) => {
+    const keys = f.let(i32.add(threadArea, layout.scratch));
+    const end = f.let(i32.add(keys, i32.shl(p.group, 4)));
+    const count = f.let(i32x4.splat(p.count));
+    const groupBytes = f.let(i32.shl(p.group, 2));
+    const [at, other, lanes] = f.locals("i32", 3);
+    const value = f.let(v128.zero);
+    // The groups behind the last one are read as copies of it and not written.
+    const eachLane = (step: Int, body: (lane: number, offset: Local<"i32">) => void) => {
+      const offset = f.let(int(0));
+      for (let lane = 0; lane < 4; lane++) {
+        body(lane, offset);
+        f.if(i32.gtS(lanes, lane + 1), () => f.advance(offset, step));
+      }
+    };
+    f.while(
+      () => i32.gtS(p.groups, 0),
+      () => {
+        f.set(lanes, i32.min(p.groups, 4));
+        const sources = f.locals("i32", 4);
+        eachLane(groupBytes, (lane, offset) => f.set(sources[lane]!, i32.add(p.from, offset)));
+        f.set(at, keys);
+        f.doWhile(
+          () => {
+            sources.forEach((source, lane) => {
+              f.set(value, v128.load32Lane(source, value, lane));
+              f.advance(source, 4);
+            });
+            f.store(at, dtype === "f32" ? orderKey(m, f, value) : value);
+            f.advance(at, 16);
+          },
+          () => i32.ltS(at, end),
+        );
+        const targets = f.locals("i32", 4);
+        eachLane(p.group, (lane, offset) => f.set(targets[lane]!, i32.add(p.to, offset)));
+        f.set(at, keys);
+        f.doWhile(
+          () => {
+            const own = f.let(v128.load(at));
+            // Masks are −1, so ranks are counted downwards.
+            const rank = f.let(v128.zero);
+            f.set(other, keys);
+            f.while(
+              () => i32.ltS(other, at),
+              () => {
+                f.set(rank, i32x4.add(rank, i32x4.leS(v128.load(other), own)));
+                f.advance(other, 16);
+              },
+            );
+            f.advance(other, 16);
+            f.while(
+              () => i32.ltS(other, end),
+              () => {
+                f.set(rank, i32x4.add(rank, i32x4.ltS(v128.load(other), own)));
+                f.advance(other, 16);
+              },
+            );
+            const marked = f.let(v128.and(i32x4.gtS(i32x4.add(rank, count), v128.zero), i32x4.splat(int(1))));
+            targets.forEach((target, lane) => {
+              f.storeLane(8, target, marked, 4 * lane);
+              f.advance(target, 1);
+            });
+            f.advance(at, 16);
+          },
+          () => i32.ltS(at, end),
+        );
+        f.advance(p.from, i32.shl(groupBytes, 2));
+        f.advance(p.to, groupBytes);
+        f.advance(p.groups, -4);
+      },
+    );
+  });
+}
+
 export function defineSmallest(m: ModuleBuilder): void {
-  defineSmallest4(m, "f32");
-  defineSmallest4(m, "i32");
+  for (const dtype of ["f32", "i32"] as const) {
+    defineSmallest4(m, dtype);
+    defineSmallestGroups(m, dtype);
+    defineSmallestRows(m, dtype);
+  }
 }

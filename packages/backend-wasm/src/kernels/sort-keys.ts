@@ -97,32 +97,3 @@ export class RadixSorter {
     positions.set(from);
   }
 }
-
-/** Finds the k-th smallest key digit by digit, in linear time. */
-export class RadixSelector {
-  readonly #counts = new Int32Array(radix);
-
-  /**
-   * The key at position `rank` (from 0) of the sorted keys, and how many of the equal ones come before or at it.
-   */
-  select(keys: Uint32Array, rank: number): { readonly key: number; readonly equal: number } {
-    let prefix = 0;
-    let mask = 0;
-    let rest = rank;
-    for (const [shift, bits] of [
-      [21, 11],
-      [10, 11],
-      [0, 10],
-    ] as const) {
-      const digits = 1 << bits;
-      const counts = this.#counts;
-      counts.fill(0, 0, digits);
-      for (const key of keys) if (((key ^ prefix) & mask) === 0) counts[(key >>> shift) & (digits - 1)]!++;
-      let digit = 0;
-      for (; rest >= counts[digit]!; digit++) rest -= counts[digit]!;
-      prefix = (prefix | (digit << shift)) >>> 0;
-      mask |= (digits - 1) << shift;
-    }
-    return { key: prefix, equal: rest + 1 };
-  }
-}
