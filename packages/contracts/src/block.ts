@@ -1,5 +1,5 @@
 import { OptionError, type Tensor } from "@denoise-rotator/core";
-import type { LinearSite, SiteRole } from "./site.js";
+import type { LinearSite, SiteRole, SiteStatistics } from "./site.js";
 
 /** Attention heads: `count` query heads read `keyValueCount` key/value heads of `dim` each. */
 export interface HeadLayout {
@@ -64,6 +64,16 @@ export interface DecoderBlock {
   readonly windowCount?: number;
   /** Some calibration windows (0…windowCount − 1) to compare with the dense model; after `trackDense`. The caller disposes. */
   sampleDense?(windows: readonly number[]): DenseSample;
+  /**
+   * Statistics of the outputs y as the next linear map reads them, in the unrotated basis and without the output map: the
+   * residual stream, after a model's last block its normalised form. With `drift` after `trackDense`. The caller owns them.
+   */
+  captureOutputs?(): Promise<SiteStatistics>;
+  /**
+   * Makes V `[hidden, hidden]` the map that outputs y pass on their way, y ← V·y. Takes ownership. Throws
+   * {@link OptionError} where the model has no place for it.
+   */
+  setOutputMap?(V: Tensor | undefined): void;
   /** Outputs `[tokens, hidden]` for a fixed sample of the calibration inputs, in the unrotated basis. The caller disposes. */
   sampleOutputs(): Promise<Tensor>;
 }

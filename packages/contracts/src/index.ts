@@ -16,6 +16,7 @@ export {
   type SparsityPattern,
 } from "./pattern.js";
 export {
+  disposeStatistics,
   type InputDrift,
   type LinearSite,
   type ReadonlySite,

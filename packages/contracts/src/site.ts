@@ -94,14 +94,14 @@ export class Site implements LinearSite {
   setStatistics(statistics: SiteStatistics | undefined): void {
     const inputs = this.#weight.shape[1]!;
     if (statistics) checkStatistics(this.name, statistics, this.#weight.shape[0]!, inputs);
-    if (this.#statistics !== statistics) releaseStatistics(this.#statistics, statistics);
+    if (this.#statistics !== statistics) disposeStatistics(this.#statistics, statistics);
     this.#statistics = statistics;
   }
 
   dispose(): void {
     this.#weight.dispose();
     this.#bias?.dispose();
-    releaseStatistics(this.#statistics);
+    disposeStatistics(this.#statistics);
   }
 }
 
@@ -112,7 +112,7 @@ const tensorsOf = ({ gram, drift }: SiteStatistics): (Tensor | undefined)[] => [
 ];
 
 /** Frees the tensors of `old` that `next` does not hold. */
-function releaseStatistics(old: SiteStatistics | undefined, next?: SiteStatistics): void {
+export function disposeStatistics(old: SiteStatistics | undefined, next?: SiteStatistics): void {
   const held = next ? tensorsOf(next) : [];
   for (const x of old ? tensorsOf(old) : []) if (!held.includes(x)) x?.dispose();
 }

@@ -17,6 +17,8 @@ export interface BlockParts {
   /** Change of basis at the entry, an `[out, in]` weight; in rotated checkpoints. */
   readonly inputRotation: Tensor | undefined;
   readonly residualBasis: Tensor | undefined;
+  /** V `[hidden, hidden]` which outputs y leave as V·y. */
+  readonly outputMap: Tensor | undefined;
 }
 
 /** The sites that read one input, in the order of the forward pass. */
@@ -65,7 +67,7 @@ export function groupInputs(
 
 function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tensor | undefined {
   const [windows, length, hidden] = x.shape as [number, number, number];
-  const { inputRotation, residualBasis, site, eps } = parts;
+  const { inputRotation, residualBasis, outputMap, site, eps } = parts;
   let residual = x.reshape([windows * length, hidden]);
   if (inputRotation) residual = residual.matmul(inputRotation.transpose());
   if (residualBasis) residual = residual.matmul(residualBasis);
@@ -88,6 +90,7 @@ function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tenso
   if (tap?.last === 3) return undefined;
   residual = residual.add(linear(gated, site("downProj")));
   if (residualBasis) residual = residual.matmul(residualBasis.transpose());
+  if (outputMap) residual = residual.matmul(outputMap.transpose());
   return residual.reshape([windows, length, hidden]);
 }
 

@@ -1,7 +1,7 @@
 import type { SiteStatistics } from "@denoise-rotator/contracts";
-import { breathe, gram } from "@denoise-rotator/core";
+import { breathe, gram, ones, rmsNorm, type Tensor, tidy } from "@denoise-rotator/core";
 import type { Activations } from "./activations.js";
-import { type BlockParts, type GroupInput, groupInputs } from "./block-forward.js";
+import { type BlockParts, forwardBlock, type GroupInput, groupInputs } from "./block-forward.js";
 import { MatrixSum } from "./matrix-sum.js";
 import type { RopeTables } from "./rope-tables.js";
 
@@ -15,36 +15,58 @@ export interface Stream {
  * Statistics of the wanted groups over all windows, running no more of the block than they need; with `dense`, the
  * drift from that stream too. The caller owns them.
  */
-export async function groupStatistics(
+export function groupStatistics(
   wanted: readonly number[],
-  stream: Stream,
-  dense: Stream | undefined,
-  tables: RopeTables,
-  signal?: AbortSignal,
+  streams: Streams,
 ): Promise<Map<number, SiteStatistics>> {
-  const sums = new Map(wanted.map((group) => [group, new GroupSums()]));
+  return gather(wanted, streams, (parts, x) => groupInputs(parts, x, streams.tables, wanted));
+}
+
+/** Statistics of the block's outputs; of their normalised form where `normalised`. The caller owns them. */
+export async function outputStatistics(normalised: boolean, streams: Streams): Promise<SiteStatistics> {
+  const outputs = await gather([0], streams, (parts, x) => {
+    const rows = tidy(() => {
+      const y = forwardBlock(parts, x, streams.tables);
+      const [windows, length, width] = y.shape as [number, number, number];
+      const flat = y.reshape([windows * length, width]);
+      return normalised ? rmsNorm(flat, ones([width], { backend: y.backend }), parts.eps) : flat.alias();
+    });
+    return new Map([[0, { rows, residual: undefined }]]);
+  });
+  return outputs.get(0)!;
+}
+
+/** Two streams through one block. */
+export interface Streams {
+  readonly stream: Stream;
+  readonly dense: Stream | undefined;
+  readonly tables: RopeTables;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Sums, by key, what `see` gives of each batch of both streams. */
+async function gather(
+  keys: readonly number[],
+  { stream, dense, tables, signal }: Streams,
+  see: (parts: BlockParts, x: Tensor) => Map<number, GroupInput>,
+): Promise<Map<number, SiteStatistics>> {
+  const sums = new Map(keys.map((key) => [key, new GroupSums()]));
+  const seen = ({ parts, activations }: Stream, batch: number) => {
+    using x = activations.upload(batch, tables.cosine.backend);
+    return see(parts, x);
+  };
   try {
     for (let batch = 0; batch < stream.activations.batchCount; batch++) {
       signal?.throwIfAborted();
-      const inputs = batchInputs(stream, batch, tables, wanted);
-      const denseInputs = dense && batchInputs(dense, batch, tables, wanted);
-      for (const [group, sum] of sums) sum.add(inputs.get(group)!, denseInputs?.get(group));
+      const inputs = seen(stream, batch);
+      const denseInputs = dense && seen(dense, batch);
+      for (const [key, sum] of sums) sum.add(inputs.get(key)!, denseInputs?.get(key));
       await breathe();
     }
-    return new Map([...sums].map(([group, sum]) => [group, sum.take(stream.activations.tokens)]));
+    return new Map([...sums].map(([key, sum]) => [key, sum.take(stream.activations.tokens)]));
   } finally {
     for (const sum of sums.values()) sum.dispose();
   }
-}
-
-function batchInputs(
-  { parts, activations }: Stream,
-  batch: number,
-  tables: RopeTables,
-  wanted: readonly number[],
-): Map<number, GroupInput> {
-  using x = activations.upload(batch, tables.cosine.backend);
-  return groupInputs(parts, x, tables, wanted);
 }
 
 /** What is summed for one group. */

@@ -2,10 +2,12 @@ import type { LlamaConfig } from "@denoise-rotator/checkpoint";
 import {
   type DecoderBlock,
   type DenseSample,
+  disposeStatistics,
   type HeadLayout,
   type LinearSite,
   type Site,
   type SiteRole,
+  type SiteStatistics,
   siteOf,
   siteRoles,
 } from "@denoise-rotator/contracts";
@@ -21,7 +23,7 @@ import {
 } from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
 import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
-import { groupStatistics } from "./group-statistics.js";
+import { groupStatistics, outputStatistics, type Streams } from "./group-statistics.js";
 import { type RopeTables, ropeTables } from "./rope-tables.js";
 
 /** Windows that {@link LlamaBlock.sampleOutputs} runs, at most. */
@@ -60,6 +62,7 @@ export class LlamaBlock implements DecoderBlock {
   #feedForwardNorm: Tensor;
   #folded: boolean;
   #residualBasis: Tensor | undefined;
+  #outputMap: Tensor | undefined;
   /** The block as it was when {@link trackDense} was called; holds handles of its own. */
   #dense: BlockParts | undefined;
   #tables: (RopeTables & { readonly length: number }) | undefined;
@@ -113,6 +116,16 @@ export class LlamaBlock implements DecoderBlock {
     return this.#feedForwardNorm;
   }
 
+  /** What outputs pass on their way to the next block, after the last one to the head. */
+  get outputMap(): Tensor | undefined {
+    return this.#outputMap;
+  }
+
+  /** Whether the final norm follows. */
+  get isLast(): boolean {
+    return this.index === this.#config.layerCount - 1;
+  }
+
   /** Takes ownership. Throws {@link OptionError} before {@link foldNorms}: a gain does not commute with a rotation. */
   setResidualBasis(basis: Tensor | undefined): void {
     const { hiddenSize } = this;
@@ -157,6 +170,7 @@ export class LlamaBlock implements DecoderBlock {
     this.#dense = {
       ...this.#parts(),
       site: (role) => layers.get(role)!,
+      outputMap: undefined,
       attentionNorm: this.#attentionNorm.alias(),
       feedForwardNorm: this.#feedForwardNorm.alias(),
     };
@@ -169,22 +183,42 @@ export class LlamaBlock implements DecoderBlock {
    * @throws NonFiniteError naming the site; OptionError where the block has no calibration inputs.
    */
   async capture(roles: readonly SiteRole[] = siteRoles): Promise<void> {
-    const activations = this.#calibration("capture");
     const wanted = [...new Set(roles.map(groupOf))];
+    const streams = this.#streams("capture");
     if (wanted.length === 0) return;
-    const stream = { parts: this.#parts(), activations };
-    const dense = this.#dense && { parts: this.#dense, activations: this.denseInputs! };
-    const tables = this.#ropeTables(activations.length);
-    const found = await groupStatistics(wanted, stream, dense, tables, this.#signal);
+    const found = await groupStatistics(wanted, streams);
     for (const [group, statistics] of found) {
       for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(statistics);
     }
-    for (const [group, { gram, drift }] of found) {
-      const { name } = siteOf(this, inputGroups[group]![0]!);
-      await assertFinite(gram, `${name}: H`);
-      if (drift) await assertFinite(drift.inputs, `${name}: the drift of its inputs from the dense model's`);
-      if (drift?.residual) await assertFinite(drift.residual, `${name}: the drift of the residual stream`);
+    for (const [group, statistics] of found) {
+      await assertFiniteStatistics(statistics, siteOf(this, inputGroups[group]![0]!).name);
     }
+  }
+
+  async captureOutputs(): Promise<SiteStatistics> {
+    const statistics = await outputStatistics(this.isLast, this.#streams("captureOutputs"));
+    try {
+      await assertFiniteStatistics(statistics, `${this.name}: its outputs`);
+      return statistics;
+    } catch (error) {
+      disposeStatistics(statistics);
+      throw error;
+    }
+  }
+
+  /**
+   * Takes ownership. In a saved model the map is part of the change of basis to the next block; after the last block it
+   * acts between the final norm and the head, and the block's own outputs do not show it.
+   */
+  setOutputMap(V: Tensor | undefined): void {
+    const { hiddenSize } = this;
+    if (V && (V.rank !== 2 || V.shape.some((dim) => dim !== hiddenSize))) {
+      throw new ShapeError(
+        `${this.name}: output map [${V.shape}] where [${hiddenSize}, ${hiddenSize}] is needed`,
+      );
+    }
+    if (V !== this.#outputMap) this.#outputMap?.dispose();
+    this.#outputMap = V;
   }
 
   async sampleOutputs(): Promise<Tensor> {
@@ -264,6 +298,7 @@ export class LlamaBlock implements DecoderBlock {
     this.#feedForwardNorm.dispose();
     this.#inputRotation?.dispose();
     this.#residualBasis?.dispose();
+    this.#outputMap?.dispose();
     if (this.#dense) releaseParts(this.#dense);
     this.#tables?.cosine.dispose();
     this.#tables?.sine.dispose();
@@ -276,6 +311,17 @@ export class LlamaBlock implements DecoderBlock {
   #refuseTracked(what: string): void {
     if (this.#dense)
       throw new OptionError(`${this.name}: the dense block is tracked already; ${what} before`);
+  }
+
+  /** What passes the block in calibration; outputs as they are before the output map. */
+  #streams(what: string): Streams {
+    const activations = this.#calibration(what);
+    return {
+      stream: { parts: { ...this.#parts(), outputMap: undefined }, activations },
+      dense: this.#dense && { parts: this.#dense, activations: this.denseInputs! },
+      tables: this.#ropeTables(activations.length),
+      signal: this.#signal,
+    };
   }
 
   #calibration(what: string): Activations {
@@ -301,8 +347,15 @@ export class LlamaBlock implements DecoderBlock {
       heads: this.heads,
       inputRotation: this.#inputRotation,
       residualBasis: this.#residualBasis,
+      outputMap: this.isLast ? undefined : this.#outputMap,
     };
   }
+}
+
+async function assertFiniteStatistics({ gram, drift }: SiteStatistics, name: string): Promise<void> {
+  await assertFinite(gram, `${name}: H`);
+  if (drift) await assertFinite(drift.inputs, `${name}: the drift of its inputs from the dense model's`);
+  if (drift?.residual) await assertFinite(drift.residual, `${name}: the drift of the residual stream`);
 }
 
 /** Frees the handles of a remembered block; its basis and rotation are the block's own. */

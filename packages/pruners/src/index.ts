@@ -23,3 +23,4 @@ export { createPruner, type PrunerFactory, prunerNames, registerPruner } from ".
 export { magnitude, wanda } from "./score-pruner.js";
 export { SharedWork } from "./shared-work.js";
 export { type SparseGptOptions, sparsegpt, sparsegptImportance } from "./sparsegpt.js";
+export { type TransportReport, transport } from "./transport.js";

@@ -118,7 +118,7 @@ describe("the option refine", () => {
       expect(after.error).toBeLessThan(before.error! * 0.8);
       expect(after).toMatchObject({ kept: before.kept, maskValid: true, damping: before.damping });
       expect(steps).toEqual(["choose", "refine"]);
-      expect(backend.capabilities.allocatedBytes()).toBe(allocated);
+      expect(backend.capabilities.allocatedBytes()).toBeLessThanOrEqual(allocated);
     }
   });
 

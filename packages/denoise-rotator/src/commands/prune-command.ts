@@ -51,6 +51,8 @@ export function pruneCommand(): Command {
     )
     .option("--match", "aim at the dense model's outputs with the pruned model's inputs")
     .option("--no-match", "aim at the dense weights")
+    .option("--transport", "correct each block's outputs by a linear map (with --rotate per-block)")
+    .option("--no-transport", "leave outputs as they are")
     .option("--skip <list>", "blocks (3), sites (downProj) or both (3.downProj) left dense", list, [])
     .option("--calibration <source>", "embedded, a text file, or a directory of .txt files", "embedded")
     .option("--samples <n>", "calibration windows", integer(1), 64)

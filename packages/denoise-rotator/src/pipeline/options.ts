@@ -48,6 +48,8 @@ export interface PruneOptions {
   readonly refine?: Refinement;
   /** Aims at the dense model's outputs with the pruned model's inputs. Default false. */
   readonly match?: boolean;
+  /** Corrects each block's outputs by a linear map; needs the changes of basis of `rotate: "per-block"`. Default false. */
+  readonly transport?: boolean;
   /** Blocks (`3`), roles (`downProj`) or both (`3.downProj`) left dense. */
   readonly skip?: readonly string[];
   /** `embedded`, a text file or a directory of `.txt` files. Default `embedded`. */
@@ -107,6 +109,7 @@ export interface ResolvedOptions {
   readonly r1Blocks: number;
   readonly refine: Refinement;
   readonly match: boolean;
+  readonly transport: boolean;
   readonly skip: readonly string[];
   readonly calibration: string;
   readonly samples: number;
@@ -165,6 +168,15 @@ type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 const withoutUndefined = <T extends object>(values: T): Defined<T> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 
+function transportOption({ transport = false, rotate = "per-block" }: PruneOptions): boolean {
+  if (transport && rotate !== "per-block") {
+    throw new OptionError(
+      `--transport: a linear map after each block has a place only in the changes of basis of --rotate per-block`,
+    );
+  }
+  return transport;
+}
+
 /** Fills in defaults and checks every value. Throws {@link OptionError} naming the option. */
 export function resolveOptions(
   options: PruneOptions,
@@ -180,6 +192,7 @@ export function resolveOptions(
     ...rotationOptions(options),
     refine: oneOf("--refine", options.refine ?? "none", refinements),
     match: options.match ?? false,
+    transport: transportOption(options),
     skip: options.skip ?? [],
     calibration: options.calibration ?? "embedded",
     samples: positiveInteger("--samples", options.samples ?? 64),

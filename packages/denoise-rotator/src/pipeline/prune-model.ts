@@ -138,7 +138,7 @@ class PruneRun {
       out: this.#directory,
       force: true,
       rotated: options.rotate !== "none",
-      dense: options.match,
+      dense: options.match || options.transport,
       ...(signal ? { signal } : {}),
     });
     // The generator runs the changed block, writes it and loads the next one between two turns of the loop.
@@ -151,6 +151,7 @@ class PruneRun {
           rotation: null,
           entropies: new Map(),
           sites: [],
+          transport: null,
         };
         for (const stage of blockStages) {
           if (!stage.applies(block)) continue;
@@ -158,7 +159,8 @@ class PruneRun {
           progress({ stage: stage.name, block: turn.value.index + 1, blocks });
           await this.#clock.measure(stage.name, () => stage.run(block));
         }
-        records.push({ name: turn.value.name, rotation: block.rotation, sites: block.sites });
+        const { rotation, sites, transport } = block;
+        records.push({ name: turn.value.name, rotation, sites, transport });
       }
     } finally {
       await stream.return(undefined);

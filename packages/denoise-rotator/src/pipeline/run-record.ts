@@ -36,6 +36,8 @@ export interface BlockRecord {
   readonly name: string;
   readonly rotation: RotationRecord | null;
   readonly sites: readonly SiteRecord[];
+  /** Of `transport`: ‖(V − I)Y‖² / ‖Y‖² for the output map V and the pruned block's outputs Y; else `null`. */
+  readonly transport: { readonly shift: number } | null;
 }
 
 export interface RotationRecord {

@@ -1,5 +1,5 @@
 import { OptionError } from "@denoise-rotator/core";
-import { pruneBlock } from "@denoise-rotator/pruners";
+import { transport as fitOutputMap, pruneBlock } from "@denoise-rotator/pruners";
 import {
   absorb,
   denoise,
@@ -85,6 +85,7 @@ export const prune: Stage = {
   applies: prunes,
   async run(context) {
     const { block, pruner, skip, pattern, entropies, options, measure } = context;
+    if (options.match || options.transport) block.trackDense();
     const report = await pruneBlock(block, pruner, {
       pattern,
       refine: options.refine,
@@ -101,5 +102,14 @@ export const prune: Stage = {
   },
 };
 
+/** Corrects the pruned block's outputs by a linear map that becomes part of the change of basis after it. */
+export const transport: Stage = {
+  name: "transport",
+  applies: (context) => context.options.transport && prunes(context),
+  async run(context) {
+    context.transport = await fitOutputMap(context.block);
+  },
+};
+
 /** What happens to each block, in this order. */
-export const blockStages: readonly Stage[] = [foldNorms, capture, rotate, prune];
+export const blockStages: readonly Stage[] = [foldNorms, capture, rotate, prune, transport];

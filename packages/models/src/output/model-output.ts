@@ -34,9 +34,9 @@ const companions = [
 /**
  * Writes a changed model block by block; appears at its path with `finish`, or not at all.
  *
- * With residual bases R_l: E·R_0 for the embedding, W_head·diag(g)·R_last for the head (final gain g := 1), and before
- * every block but the first the `[out, in]` weight R_lᵀ·B_l·R_{l−1}, B_l being the change of basis of a source that was
- * rotated before.
+ * With residual bases R_l and output maps V_l: E·R_0 for the embedding, W_head·diag(g)·V_last·R_last for the head (final
+ * gain g := 1), and before every block but the first the `[out, in]` weight R_lᵀ·B_l·V_{l−1}·R_{l−1}, B_l being the
+ * change of basis of a source that was rotated before.
  */
 export class ModelOutput implements AsyncDisposable {
   readonly #source: WeightSource;
@@ -44,8 +44,8 @@ export class ModelOutput implements AsyncDisposable {
   readonly #directory: OutputDirectory;
   readonly #writer: CheckpointWriter;
   readonly #config: Record<string, unknown>;
-  /** Residual basis of the block written last. */
-  #basis: Tensor | undefined;
+  /** V·R of the block written last; `undefined`: the identity. */
+  #exit: Tensor | undefined;
 
   private constructor(
     source: WeightSource,
@@ -81,9 +81,10 @@ export class ModelOutput implements AsyncDisposable {
   async writeBlock(block: LlamaBlock): Promise<void> {
     const { family } = this.#source;
     const names = blockTensorNames(family, block.index);
-    if (block.residualBasis && !this.#rotated) {
+    if ((block.residualBasis || block.outputMap) && !this.#rotated) {
+      const what = block.residualBasis ? "a residual basis" : "an output map";
       throw new OptionError(
-        `${block.name} has a residual basis: give calibrate rotated: true, its output needs tensors between blocks`,
+        `${block.name} has ${what}: give calibrate rotated: true, its output needs tensors between blocks`,
       );
     }
     if (block.index === 0) {
@@ -98,8 +99,8 @@ export class ModelOutput implements AsyncDisposable {
       if (bias) await this.#write(`${name}.bias`, bias);
     }
     await this.#write(names.feedForwardNorm, block.feedForwardNorm);
-    this.#basis?.dispose();
-    this.#basis = block.residualBasis?.alias();
+    this.#exit?.dispose();
+    this.#exit = exitOf(block);
   }
 
   /** Writes what follows the blocks and puts the directory into place. */
@@ -110,7 +111,7 @@ export class ModelOutput implements AsyncDisposable {
       const ones = new Float32Array(config.hiddenSize).fill(1);
       await this.#writer.write(family.finalNorm, ones);
       const head = config.tieWordEmbeddings ? family.embedding : family.head;
-      await this.#writeRows(head, family.head, gain, this.#basis);
+      await this.#writeRows(head, family.head, gain, this.#exit);
     } else {
       await this.#write(family.finalNorm, gain);
       if (!config.tieWordEmbeddings) await this.#writeRows(family.head, family.head);
@@ -126,8 +127,8 @@ export class ModelOutput implements AsyncDisposable {
 
   /** Removes what was written, unless `finish` succeeded. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#basis?.dispose();
-    this.#basis = undefined;
+    this.#exit?.dispose();
+    this.#exit = undefined;
     await this.#writer.abort();
     await this.#directory.abort();
   }
@@ -153,15 +154,20 @@ export class ModelOutput implements AsyncDisposable {
     }
   }
 
-  /** R_lᵀ·B_l·R_{l−1}, missing ones being the identity. */
+  /** R_lᵀ·B_l·V_{l−1}·R_{l−1}, missing ones being the identity. */
   #boundary({ hiddenSize, device, inputRotation, residualBasis }: LlamaBlock): Tensor {
     return tidy(() => {
       let product = eye(hiddenSize, { backend: device });
       if (residualBasis) product = product.matmul(residualBasis.transpose());
       if (inputRotation) product = product.matmul(inputRotation);
-      return this.#basis ? product.matmul(this.#basis) : product;
+      return this.#exit ? product.matmul(this.#exit) : product;
     });
   }
+}
+
+function exitOf({ residualBasis: R, outputMap: V }: LlamaBlock): Tensor | undefined {
+  if (V && R) return V.matmul(R);
+  return (V ?? R)?.alias();
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {
