@@ -28,7 +28,7 @@ function nearIdentity({ hiddenSize: size, device: backend }: LlamaBlock, seed: n
 /** Outputs of a block's calibration inputs, normalised, `[tokens, hidden]`. */
 function normalisedOutputs(block: LlamaBlock, model: Model): Tensor {
   const { inputs, hiddenSize, device: backend } = block;
-  using x = inputs!.uploadFirst(inputs!.count, backend);
+  using x = inputs!.uploadWindows(backend);
   using y = block.forward(x);
   return tidy(() => {
     const rows = y.reshape([inputs!.tokens, hiddenSize]);
