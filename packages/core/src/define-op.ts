@@ -1,6 +1,6 @@
 import { isFloat } from "./dtype.js";
 import { BackendError } from "./errors.js";
-import { listeningTapes, withoutTape } from "./tape.js";
+import { isRecording, listeningTapes, withoutTape } from "./tape.js";
 import type { Tensor } from "./tensor.js";
 
 export interface VjpContext<A> {
@@ -35,8 +35,9 @@ export function defineOp<A = undefined>(definition: OpDefinition<A>): Op<A> {
   const applyAll = (inputs: readonly Tensor[], attributes: A): readonly Tensor[] => {
     for (const input of inputs) input.assertUsable();
     checkOneBackend(definition.name, inputs);
+    if (!isRecording()) return listOf(definition.forward(inputs, attributes));
     const result = withoutTape(() => definition.forward(inputs, attributes));
-    const outputs = Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
+    const outputs = listOf(result);
     if (definition.vjp && outputs.some(({ dtype }) => isFloat(dtype))) {
       for (const tape of listeningTapes(inputs)) tape.record(definition, inputs, outputs, attributes);
     }
@@ -45,12 +46,15 @@ export function defineOp<A = undefined>(definition: OpDefinition<A>): Op<A> {
   return { ...definition, applyAll, apply: (inputs, attributes) => applyAll(inputs, attributes)[0]! };
 }
 
+const listOf = (result: Tensor | readonly Tensor[]): readonly Tensor[] =>
+  Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
+
 function checkOneBackend(name: string, inputs: readonly Tensor[]): void {
-  const [first, ...rest] = inputs;
-  for (const input of rest) {
-    if (input.backend !== first!.backend) {
+  for (let i = 1; i < inputs.length; i++) {
+    const [first, other] = [inputs[0]!.backend, inputs[i]!.backend];
+    if (other !== first) {
       throw new BackendError(
-        `${name}: tensors live on backends ${first!.backend.name} and ${input.backend.name}; move one with to()`,
+        `${name}: tensors live on backends ${first.name} and ${other.name}; move one with to()`,
       );
     }
   }

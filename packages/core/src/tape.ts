@@ -88,6 +88,9 @@ export class Tape {
 export const listeningTapes = (inputs: readonly Tensor[]): Tape[] =>
   active.length === 0 ? active : active.filter((tape) => inputs.some((input) => tape.tracks(input)));
 
+/** Whether any tape is recording. */
+export const isRecording = (): boolean => active.length > 0;
+
 /** Whether a gradient with respect to any of `inputs` is being recorded. */
 export const isTracked = (inputs: readonly Tensor[]): boolean => listeningTapes(inputs).length > 0;
 

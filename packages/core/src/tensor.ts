@@ -23,6 +23,8 @@ export class Tensor {
   readonly dtype: DType;
   /** Names the value, not the handle: two handles of one value share it. */
   readonly id: number;
+  /** Set by the safety net. @internal */
+  guarded = false;
   readonly #storage: Storage;
   #disposed = false;
 

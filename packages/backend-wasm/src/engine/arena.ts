@@ -37,8 +37,11 @@ const classesPerOctave = 4;
  * higher class than the one wanted is large enough.
  */
 function sizeClass(size: number): number {
-  const octave = Math.floor(Math.log2(size));
-  return octave * classesPerOctave + Math.floor((size / 2 ** octave - 1) * classesPerOctave);
+  if (size < alignment) return 0;
+  // Below 2^28, so that integer operations do.
+  const units = size / (alignment / classesPerOctave);
+  const octave = 29 - Math.clz32(units);
+  return octave * classesPerOctave + ((units >>> octave) & (classesPerOctave - 1));
 }
 
 /**

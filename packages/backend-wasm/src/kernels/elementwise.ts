@@ -2,19 +2,44 @@ import {
   BackendError,
   type BinaryOp,
   byteWidth,
+  type DType,
   isContiguous,
   type Operand,
   type UnaryOp,
 } from "@denoise-rotator/core";
 import { type Lanes, vectorBytes } from "../emit/map.js";
-import type { Engine, Native } from "../engine/engine.js";
-import { collapse, elementCount, forEachOffset, planRows, windowOf } from "./iteration.js";
+import type { Engine } from "../engine/engine.js";
+import { parallel, splitEvenly, taskCount } from "../threads/parallel.js";
+import { collapse, elementCount, forEachOffset, planRows, type RowPlan, windowOf } from "./iteration.js";
 import { addressOf } from "./scratch.js";
 import { withTemporaries } from "./temporaries.js";
 
+/** Nanoseconds an element takes where memory is the limit, and in a function with a polynomial or a division. */
+const movingCost = 0.1;
+const computingCost = 0.4;
+const computing: ReadonlySet<string> = new Set<UnaryOp>([
+  ...(["exp", "log", "tanh", "sigmoid", "sqrt", "rsqrt", "reciprocal"] as const),
+]);
+
+/** `op_dtype`; a name put together anew would have to be looked up by its letters every time. */
+const kernelNames = new Map<string, Map<DType, string>>();
+function kernelName(op: UnaryOp | BinaryOp, dtype: DType): string {
+  let names = kernelNames.get(op);
+  if (!names) {
+    names = new Map();
+    kernelNames.set(op, names);
+  }
+  let name = names.get(dtype);
+  if (name === undefined) {
+    name = `${op}_${dtype}`;
+    names.set(dtype, name);
+  }
+  return name;
+}
+
 /**
- * Runs the map kernel `name` over operands of one shape. `lanes` says how each input is read. Inputs whose rows are
- * neither consecutive nor one repeated element are copied first.
+ * Runs the map kernel `name` over operands of one shape. `lanes` says how each input is read, `cost` how many nanoseconds
+ * an element takes. Inputs whose rows are neither consecutive nor one repeated element are copied first.
  */
 export function runMap(
   engine: Engine,
@@ -22,56 +47,120 @@ export function runMap(
   lanes: readonly Lanes[],
   inputs: readonly Operand[],
   out: Operand,
+  cost = movingCost,
 ): void {
   const run = engine.native[name];
   if (!run) throw new BackendError(`wasm backend: no kernel ${name}; cast the operands to f32 first`);
-  if (elementCount(out.shape) === 0) return;
-  if (runFlat(run, lanes, inputs, out)) return;
+  const count = elementCount(out.shape);
+  if (count === 0) return;
+  const nanoseconds = count * cost;
+  const steps = flatSteps(lanes, inputs, out);
+  if (steps) {
+    if (steps.length === 1 && !isWorthSharing(engine, nanoseconds)) {
+      run(addressOf(inputs[0]!), steps[0]!, 0, addressOf(out), 0, count, 1);
+    } else if (steps.length === 2 && !isWorthSharing(engine, nanoseconds)) {
+      const [a, b] = inputs as [Operand, Operand];
+      run(addressOf(a), steps[0]!, 0, addressOf(b), steps[1]!, 0, addressOf(out), 0, count, 1);
+    } else runFlat(engine, name, steps, inputs, out, cost);
+    return;
+  }
   const plan = planRows(collapse(out.shape, [...inputs.map((x) => x.strides), out.strides]));
   const awkward = inputs.findIndex((_, i) => plan.inner[i] !== 0 && plan.inner[i] !== 1);
   if (awkward >= 0) {
     withTemporaries(engine, (temporaries) => {
       const tidied = inputs.map((x, i) => (i === awkward ? temporaries.copy(x) : x));
-      runMap(engine, name, lanes, tidied, out);
+      runMap(engine, name, lanes, tidied, out, cost);
     });
     return;
   }
-  const operands = [...inputs, out];
-  const widths = operands.map((operand) => byteWidth(operand.dtype));
-  const starts = operands.map(addressOf);
-  const steps = lanes.map((kind, i) => (plan.inner[i] === 0 ? 0 : vectorBytes(kind)));
-  const last = inputs.length;
-  const args = new Array<number>(3 * last + 4);
-  forEachOffset(plan.outer, (offsets) => {
-    for (let i = 0; i < last; i++) {
-      args[3 * i] = starts[i]! + offsets[i]! * widths[i]!;
-      args[3 * i + 1] = steps[i]!;
-      args[3 * i + 2] = plan.row[i]! * widths[i]!;
-    }
-    args[3 * last] = starts[last]! + offsets[last]! * widths[last]!;
-    args[3 * last + 1] = plan.row[last]! * widths[last]!;
-    args[3 * last + 2] = plan.columns;
-    args[3 * last + 3] = plan.rows;
-    run(...args);
-  });
+  runPlanned(engine, name, lanes, [...inputs, out], plan, cost);
 }
 
-/** The common case without a plan: contiguous operands of one or two inputs, or one element for all. */
-function runFlat(run: Native, lanes: readonly Lanes[], inputs: readonly Operand[], out: Operand): boolean {
-  const [a, b] = inputs as [Operand, Operand | undefined];
-  const [aStep, bStep] = [flatStep(a, lanes[0]!), b ? flatStep(b, lanes[1]!) : 0];
-  if (aStep < 0 || bStep < 0 || inputs.length > 2 || !isContiguous(out.shape, out.strides)) return false;
-  const count = elementCount(out.shape);
-  if (b) run(addressOf(a), aStep, 0, addressOf(b), bStep, 0, addressOf(out), 0, count, 1);
-  else run(addressOf(a), aStep, 0, addressOf(out), 0, count, 1);
-  return true;
+const isWorthSharing = (engine: Engine, nanoseconds: number): boolean =>
+  engine.pool?.isWorth(nanoseconds) ?? false;
+
+/** Bytes from vector to vector of each input if all are contiguous or one element, and `out` is contiguous. */
+function flatSteps(
+  lanes: readonly Lanes[],
+  inputs: readonly Operand[],
+  out: Operand,
+): readonly number[] | undefined {
+  if (!isContiguous(out.shape, out.strides)) return undefined;
+  const steps = new Array<number>(inputs.length);
+  for (let i = 0; i < inputs.length; i++) {
+    const step = flatStep(inputs[i]!, lanes[i]!);
+    if (step < 0) return undefined;
+    steps[i] = step;
+  }
+  return steps;
 }
 
 /** Bytes to the next vector of a contiguous operand, 0 if one element serves for all, else −1. */
 function flatStep(x: Operand, lanes: Lanes): number {
   if (isContiguous(x.shape, x.strides)) return vectorBytes(lanes);
-  return x.strides.every((stride, axis) => stride === 0 || x.shape[axis] === 1) ? 0 : -1;
+  return isScalar(x) ? 0 : -1;
 }
+
+const isScalar = (x: Operand): boolean =>
+  x.strides.every((stride, axis) => stride === 0 || x.shape[axis] === 1);
+
+/** Elements that every kind of vector divides. */
+const stretch = 64;
+
+/** The common case, as one row in stretches. */
+function runFlat(
+  engine: Engine,
+  name: string,
+  steps: readonly number[],
+  inputs: readonly Operand[],
+  out: Operand,
+  cost: number,
+): void {
+  const count = elementCount(out.shape);
+  const widths = inputs.map((x, i) => (steps[i] ? byteWidth(x.dtype) : 0));
+  const starts = inputs.map(addressOf);
+  const [to, outWidth] = [addressOf(out), byteWidth(out.dtype)];
+  const nanoseconds = count * cost;
+  const tasks = splitEvenly(count, taskCount(engine, nanoseconds), stretch).map(([first, size]) => {
+    const from = starts.flatMap((start, i) => [start + first * widths[i]!, steps[i]!, 0]);
+    return [...from, to + first * outWidth, 0, size, 1];
+  });
+  parallel(engine, name, tasks, nanoseconds);
+}
+
+/** Rows of rows; the operands' last is the output. */
+function runPlanned(
+  engine: Engine,
+  name: string,
+  lanes: readonly Lanes[],
+  operands: readonly Operand[],
+  plan: RowPlan,
+  cost: number,
+): void {
+  const widths = operands.map((operand) => byteWidth(operand.dtype));
+  const starts = operands.map(addressOf);
+  const last = operands.length - 1;
+  const blocks = elementCount(plan.outer.shape);
+  const nanoseconds = blocks * plan.rows * plan.columns * cost;
+  const stretches = splitEvenly(plan.rows, Math.ceil(taskCount(engine, nanoseconds) / blocks));
+  const tasks: number[][] = [];
+  forEachOffset(plan.outer, (offsets) => {
+    for (const [first, size] of stretches) {
+      const task: number[] = [];
+      operands.forEach((_, i) => {
+        task.push(starts[i]! + (offsets[i]! + first * plan.row[i]!) * widths[i]!);
+        if (i < last) task.push(plan.inner[i] === 0 ? 0 : vectorBytes(lanes[i]!));
+        task.push(plan.row[i]! * widths[i]!);
+      });
+      task.push(plan.columns, size);
+      tasks.push(task);
+    }
+  });
+  parallel(engine, name, tasks, nanoseconds);
+}
+
+const wordLanes: readonly Lanes[] = ["word", "word"];
+const byteLanes: readonly Lanes[] = ["byte", "byte"];
 
 export function unary(engine: Engine, op: UnaryOp, x: Operand, out: Operand): void {
   if (op === "sin" || op === "cos") {
@@ -84,7 +173,9 @@ export function unary(engine: Engine, op: UnaryOp, x: Operand, out: Operand): vo
     engine.memory.u8.fill(1, addressOf(out), addressOf(out) + elementCount(out.shape));
     return;
   }
-  runMap(engine, `${op}_${x.dtype}`, [x.dtype === "bool" ? "byte" : "word"], [x], out);
+  const lanes = x.dtype === "bool" ? byteLanes : wordLanes;
+  const cost = computing.has(op) ? computingCost : movingCost;
+  runMap(engine, kernelName(op, x.dtype), lanes, [x], out, cost);
 }
 
 export function binary(engine: Engine, op: BinaryOp, a: Operand, b: Operand, out: Operand): void {
@@ -92,13 +183,12 @@ export function binary(engine: Engine, op: BinaryOp, a: Operand, b: Operand, out
     power(engine, a, b, out);
     return;
   }
-  const lanes: Lanes = a.dtype === "bool" ? "byte" : "word";
-  runMap(engine, `${op}_${a.dtype}`, [lanes, lanes], [a, b], out);
+  runMap(engine, kernelName(op, a.dtype), a.dtype === "bool" ? byteLanes : wordLanes, [a, b], out);
 }
 
 /** Powers run on the host but for a scalar exponent of 2, which is one multiplication and as exact. */
 function power(engine: Engine, a: Operand, b: Operand, out: Operand): void {
-  const scalar = b.strides.every((stride, axis) => stride === 0 || b.shape[axis] === 1);
+  const scalar = isScalar(b);
   if (scalar && elementCount(out.shape) > 0 && engine.memory.f32[addressOf(b) >>> 2] === 2) {
     runMap(engine, "square_f32", ["word"], [a], out);
     return;

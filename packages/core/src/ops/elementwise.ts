@@ -1,8 +1,8 @@
-import { type BinaryOp, compareOps, logicalOps, type UnaryOp } from "../backend.js";
+import { type BinaryOp, compareOps, logicalOps, type Operand, type UnaryOp } from "../backend.js";
 import { defineOp, type OpDefinition } from "../define-op.js";
 import { isFloat } from "../dtype.js";
 import { DTypeError } from "../errors.js";
-import { broadcastShapes, broadcastStrides } from "../shape.js";
+import { broadcastShapes, broadcastStrides, type Shape, sameShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { full } from "./creation.js";
 import { sumTo } from "./views.js";
@@ -80,19 +80,21 @@ type BinaryVjp = (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [() =>
 const isCompare = (name: BinaryOp) => (compareOps as readonly string[]).includes(name);
 const isLogical = (name: BinaryOp) => (logicalOps as readonly string[]).includes(name);
 
+/** `x` seen as if it had `shape`. */
+const spread = (x: Tensor, shape: Shape): Operand =>
+  sameShape(x.shape, shape)
+    ? x.operand
+    : { ...x.operand, shape, strides: broadcastStrides(x.shape, x.strides, shape) };
+
 function defineBinary(name: BinaryOp, derivative?: BinaryVjp) {
+  const compares = isCompare(name);
   const definition: OpDefinition<undefined> = {
     name,
     forward: ([a, b]) => {
       checkBinaryDtypes(name, a!, b!);
-      const shape = broadcastShapes(a!.shape, b!.shape, name);
-      const spread = (x: Tensor) => ({
-        ...x.operand,
-        shape,
-        strides: broadcastStrides(x.shape, x.strides, shape),
-      });
-      const out = Tensor.empty(a!.backend, shape, isCompare(name) ? "bool" : a!.dtype);
-      a!.backend.kernels.binary(name, spread(a!), spread(b!), out.operand);
+      const shape = sameShape(a!.shape, b!.shape) ? a!.shape : broadcastShapes(a!.shape, b!.shape, name);
+      const out = Tensor.empty(a!.backend, shape, compares ? "bool" : a!.dtype);
+      a!.backend.kernels.binary(name, spread(a!, shape), spread(b!, shape), out.operand);
       return out;
     },
   };
@@ -200,13 +202,8 @@ export const whereOp = defineOp({
     if (a!.dtype !== b!.dtype)
       throw new DTypeError(`where: dtypes ${a!.dtype} and ${b!.dtype} differ; cast one`);
     const shape = broadcastShapes(condition!.shape, broadcastShapes(a!.shape, b!.shape, "where"), "where");
-    const spread = (x: Tensor) => ({
-      ...x.operand,
-      shape,
-      strides: broadcastStrides(x.shape, x.strides, shape),
-    });
     const out = Tensor.empty(a!.backend, shape, a!.dtype);
-    a!.backend.kernels.select(spread(condition!), spread(a!), spread(b!), out.operand);
+    a!.backend.kernels.select(spread(condition!, shape), spread(a!, shape), spread(b!, shape), out.operand);
     return out;
   },
   vjp: ([g], { inputs: [condition, a, b], wanted }) => [
