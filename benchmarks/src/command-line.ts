@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const suites = ["kernels", "linalg", "solver", "reference", "ablation"] as const;
+export const suites = ["kernels", "linalg", "solver", "prune", "reference", "ablation"] as const;
 export type Suite = (typeof suites)[number];
 
 export const usage = `usage: bench <suite> [options]
@@ -9,6 +9,7 @@ suites
   kernels     matrix products, elementwise functions, attention, dispatch: ours and every peer
   linalg      Cholesky, QR, symmetric eigenvalues, triangular inverse: ours and the peers that have them
   solver      learning a block's rotations: ours, and the paper's recipe, ours and in PyTorch
+  prune       the whole command on the embedded model, by setting and stage
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
   ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
 
@@ -22,6 +23,7 @@ options
   --only PATTERN       works whose name matches the regular expression
   --rounds N           samples of each contender (default 9; 3 with --quick)
   --full               solver: all 400 steps of the paper's recipe instead of 40
+  --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
   --budget MINUTES     ablation: when to stop (default 60)
   --resume             ablation: keep the jobs that are done
   --write-docs         ablation: put its tables into docs/`;
@@ -36,6 +38,7 @@ export interface CommandLine {
   readonly only: RegExp | undefined;
   readonly rounds: number | undefined;
   readonly full: boolean;
+  readonly profile: boolean;
   /** Minutes. */
   readonly budget: number;
   readonly resume: boolean;
@@ -67,6 +70,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     only: values.only === undefined ? undefined : pattern(values.only),
     rounds: values.rounds === undefined ? undefined : positive("--rounds", values.rounds),
     full: values.full ?? false,
+    profile: values.profile ?? false,
     budget: values.budget === undefined ? 60 : positive("--budget", values.budget),
     resume: values.resume ?? false,
     writeDocs: values["write-docs"] ?? false,
@@ -88,6 +92,7 @@ function parse(args: readonly string[]) {
         only: { type: "string" },
         rounds: { type: "string" },
         full: { type: "boolean" },
+        profile: { type: "boolean" },
         budget: { type: "string" },
         resume: { type: "boolean" },
         "write-docs": { type: "boolean" },

@@ -26,9 +26,24 @@ async function run(options: CommandLine): Promise<Reported> {
       if (unknown !== undefined) {
         throw new UsageError(`--contenders ${unknown}: choose from ${known.join(", ")}`);
       }
-      const threads = options.threads ?? (availableParallelism() > 1 ? [1, 2] : [1]);
+      const threads = threadsOf(options);
       const result = await runWorkSuite(suite, { ...definedOnly(options), quick, full, threads, progress });
       return { result, text: suiteReport(result) };
+    }
+    case "prune": {
+      if (options.profile) {
+        const { profileReport, runProfile } = await import("./suites/profile.js");
+        const result = await runProfile(quick, progress);
+        return { result, text: profileReport(result) };
+      }
+      const { pruneReport, runPruneSuite } = await import("./suites/prune.js");
+      const result = await runPruneSuite({
+        ...definedOnly(options),
+        quick,
+        threads: threadsOf(options),
+        progress,
+      });
+      return { result, text: pruneReport(result) };
     }
     case "ablation": {
       const { ablationReport, runAblation } = await import("./suites/ablation.js");
@@ -45,6 +60,8 @@ async function run(options: CommandLine): Promise<Reported> {
   }
 }
 
+const threadsOf = ({ threads }: CommandLine) => threads ?? (availableParallelism() > 1 ? [1, 2] : [1]);
+
 const definedOnly = ({ only, contenders, rounds }: CommandLine) => ({
   ...(only === undefined ? {} : { only }),
   ...(contenders === undefined ? {} : { contenders }),
@@ -60,7 +77,9 @@ async function main(): Promise<void> {
   progress("building");
   build();
   const { result, text } = await run(options);
-  const out = options.out ?? defaultResultPath(options.suite, options.quick);
+  const out =
+    options.out ??
+    defaultResultPath(options.profile ? `${options.suite}-profile` : options.suite, options.quick);
   keepResult(out, result);
   progress(`kept in ${out}`);
   console.log(options.json ? JSON.stringify(result, null, 2) : text);

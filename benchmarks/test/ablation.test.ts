@@ -2,13 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CommandError, type Execute } from "../src/ablation/command.js";
 import { insertBetweenMarkers } from "../src/ablation/insert-table.js";
 import { allJobs, type Job, jobKey } from "../src/ablation/jobs.js";
 import { runJobs } from "../src/ablation/run-jobs.js";
 import { type JobResult, ResultStore } from "../src/ablation/store.js";
 import { cells, rotationTable } from "../src/ablation/tables.js";
 import { defaults, plain } from "../src/ablation/variants.js";
+import { CommandError, type Execute } from "../src/cli/denoise-rotator.js";
 
 const versions = { "denoise-rotator": "1.0.0", build: "abc" };
 const result = (key: string, perplexity: number): JobResult => ({

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { CommandError, type Execute, unknownFlag } from "./command.js";
+import { CommandError, type Execute, type PruneRecord, unknownFlag } from "../cli/denoise-rotator.js";
 import { type Job, jobFlags, jobKey } from "./jobs.js";
 import type { JobResult, ResultStore } from "./store.js";
 
@@ -20,12 +20,6 @@ export interface RunJobsOutcome {
   readonly failures: Readonly<Record<string, string>>;
   /** Jobs that the budget left undone. */
   readonly remaining: number;
-}
-
-/** A `prune` record, as far as it is used here. */
-interface PruneRecord {
-  readonly stages: Readonly<Record<string, { readonly seconds: number; readonly flops: number }>>;
-  readonly seconds: number;
 }
 
 const denseKey = "dense";

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { execute } from "../ablation/command.js";
 import { insertIntoFile } from "../ablation/insert-table.js";
 import { allJobs } from "../ablation/jobs.js";
 import { runJobs } from "../ablation/run-jobs.js";
 import { ResultStore } from "../ablation/store.js";
 import { type Cell, cells, prunerTable, rotationTable } from "../ablation/tables.js";
+import { execute } from "../cli/denoise-rotator.js";
 import { engineVersions, type Machine, machine, versionOf } from "../machine.js";
 import { describeMachine } from "../report/suite-report.js";
 

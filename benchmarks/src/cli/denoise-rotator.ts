@@ -12,9 +12,19 @@ export class CommandError extends Error {
 export type Execute = (args: readonly string[], signal: AbortSignal) => Promise<string>;
 
 /** The built command line, under the Node that runs this. */
-export function execute(args: readonly string[], signal: AbortSignal): Promise<string> {
+export const execute: Execute = (args, signal) => executeWith([], args, signal);
+
+/** The same with options of the engine, such as a profiler's. */
+export function executeWith(
+  engineFlags: readonly string[],
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"], signal });
+    const child = spawn(process.execPath, [...engineFlags, cli, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      signal,
+    });
     let [text, complaint] = ["", ""];
     child.stdout!.on("data", (chunk) => {
       text += chunk;
@@ -30,6 +40,19 @@ export function execute(args: readonly string[], signal: AbortSignal): Promise<s
       reject(new CommandError(line.trim()));
     });
   });
+}
+
+/** What a run of `prune --json` prints, as far as it is used here. */
+export interface PruneRecord {
+  readonly stages: Readonly<Record<string, StageCost>>;
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+}
+
+export interface StageCost {
+  readonly seconds: number;
+  /** Of matrix products. */
+  readonly flops: number;
 }
 
 /** The first flag that a help text does not name. */
