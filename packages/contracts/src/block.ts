@@ -18,13 +18,16 @@ export interface RotationPair {
 
 /** Calibration windows as the dense block answers them, and the block as a function of its weights. */
 export interface DenseSample {
-  /** The dense block's outputs for the dense model's inputs, `[tokens, hidden]`, unrotated basis. */
+  /**
+   * The dense block's outputs for the dense model's inputs as the next linear map reads them, `[tokens, hidden]`, unrotated
+   * basis: the residual stream, after a model's last block its normalised form.
+   */
   readonly target: Tensor;
   /**
-   * The block's outputs for its own inputs, shaped as `target`, with `weights` in place of its sites' (which serve where
-   * one is missing). Core ops of them, so that it has gradients.
+   * The same of the block as it is, for its own inputs and through its output map, with `weights` in place of its sites'
+   * (which serve where one is missing) and `outputMap` in place of its own. Core ops of them, so that it has gradients.
    */
-  forward(weights: ReadonlyMap<SiteRole, Tensor>): Tensor;
+  forward(weights: ReadonlyMap<SiteRole, Tensor>, outputMap?: Tensor): Tensor;
   dispose(): void;
   [Symbol.dispose](): void;
 }
@@ -69,6 +72,8 @@ export interface DecoderBlock {
    * residual stream, after a model's last block its normalised form. With `drift` after `trackDense`. The caller owns them.
    */
   captureOutputs?(): Promise<SiteStatistics>;
+  /** V of {@link setOutputMap}; `undefined`: the identity. */
+  readonly outputMap?: Tensor | undefined;
   /**
    * Makes V `[hidden, hidden]` the map that outputs y pass on their way, y ← V·y. Takes ownership. Throws
    * {@link OptionError} where the model has no place for it.

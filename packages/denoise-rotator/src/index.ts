@@ -6,4 +6,4 @@ export { pruneModel } from "./pipeline/prune-model.js";
 export { loadRotations, saveRotations } from "./pipeline/rotation-file.js";
 export type { BlockRecord, RotationRecord, RunRecord, SiteRecord } from "./pipeline/run-record.js";
 export type { StageCost } from "./pipeline/stage-clock.js";
-export { blockStages, capture, foldNorms, prune, rotate, transport } from "./pipeline/stages.js";
+export { blockStages, capture, foldNorms, prune, reconstruct, rotate, transport } from "./pipeline/stages.js";

@@ -1,5 +1,5 @@
 import type { ReadonlySite, SiteRole } from "@denoise-rotator/contracts";
-import { attention, rmsNorm, rope, swiglu, type Tensor, tidy } from "@denoise-rotator/core";
+import { attention, ones, rmsNorm, rope, swiglu, type Tensor, tidy } from "@denoise-rotator/core";
 import type { RopeTables } from "./rope-tables.js";
 
 /** What the forward pass reads of a linear layer. */
@@ -47,6 +47,17 @@ interface Tap {
 /** The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. */
 export const forwardBlock = (parts: BlockParts, x: Tensor, tables: RopeTables): Tensor =>
   tidy(() => run(parts, x, tables)!);
+
+/**
+ * The block's outputs as the next linear map reads them, `[tokens, hidden]`: the residual stream, where `normalised` its
+ * normalised form. The caller disposes.
+ */
+export const outputRows = (parts: BlockParts, x: Tensor, tables: RopeTables, normalised: boolean): Tensor =>
+  tidy(() => {
+    const [windows, length, hidden] = x.shape as [number, number, number];
+    const rows = forwardBlock(parts, x, tables).reshape([windows * length, hidden]);
+    return normalised ? rmsNorm(rows, ones([hidden], { backend: x.backend }), parts.eps) : rows;
+  });
 
 /** The inputs of the wanted groups, by group; the caller disposes. */
 export function groupInputs(

@@ -1,7 +1,7 @@
 import type { SiteStatistics } from "@denoise-rotator/contracts";
-import { breathe, gram, ones, rmsNorm, type Tensor, tidy } from "@denoise-rotator/core";
+import { breathe, gram, type Tensor } from "@denoise-rotator/core";
 import type { Activations } from "./activations.js";
-import { type BlockParts, forwardBlock, type GroupInput, groupInputs } from "./block-forward.js";
+import { type BlockParts, type GroupInput, groupInputs, outputRows } from "./block-forward.js";
 import { MatrixSum } from "./matrix-sum.js";
 import type { RopeTables } from "./rope-tables.js";
 
@@ -25,12 +25,7 @@ export function groupStatistics(
 /** Statistics of the block's outputs; of their normalised form where `normalised`. The caller owns them. */
 export async function outputStatistics(normalised: boolean, streams: Streams): Promise<SiteStatistics> {
   const outputs = await gather([0], streams, (parts, x) => {
-    const rows = tidy(() => {
-      const y = forwardBlock(parts, x, streams.tables);
-      const [windows, length, width] = y.shape as [number, number, number];
-      const flat = y.reshape([windows * length, width]);
-      return normalised ? rmsNorm(flat, ones([width], { backend: y.backend }), parts.eps) : flat.alias();
-    });
+    const rows = outputRows(parts, x, streams.tables, normalised);
     return new Map([[0, { rows, residual: undefined }]]);
   });
   return outputs.get(0)!;

@@ -23,6 +23,7 @@ import {
 } from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
 import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
+import { denseSample } from "./dense-sample.js";
 import { groupStatistics, outputStatistics, type Streams } from "./group-statistics.js";
 import { type RopeTables, ropeTables } from "./rope-tables.js";
 
@@ -235,31 +236,9 @@ export class LlamaBlock implements DecoderBlock {
   }
 
   sampleDense(windows: readonly number[]): DenseSample {
-    const activations = this.#calibration("sampleDense");
-    const dense = this.#dense;
+    const { stream, dense, tables } = this.#streams("sampleDense");
     if (!dense) throw new OptionError(`${this.name}: trackDense() comes before sampleDense()`);
-    const tables = this.#ropeTables(activations.length);
-    const inputs = activations.uploadWindows(this.device, windows);
-    const target = tidy(() => {
-      const y = forwardBlock(dense, this.denseInputs!.uploadWindows(this.device, windows), tables);
-      return y.reshape([windows.length * activations.length, this.hiddenSize]);
-    });
-    const dispose = () => {
-      inputs.dispose();
-      target.dispose();
-    };
-    return {
-      target,
-      forward: (weights) => {
-        const site = (role: SiteRole): Layer => {
-          const { weight, bias } = siteOf(this, role);
-          return { weight: weights.get(role) ?? weight, bias };
-        };
-        return tidy(() => forwardBlock({ ...this.#parts(), site }, inputs, tables).reshape(target.shape));
-      },
-      dispose,
-      [Symbol.dispose]: dispose,
-    };
+    return denseSample({ stream, dense, tables }, windows, { normalised: this.isLast, map: this.#outputMap });
   }
 
   /** The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. */

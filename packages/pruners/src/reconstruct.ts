@@ -1,11 +1,12 @@
 import {
   type DecoderBlock,
-  type LinearSite,
+  type DenseSample,
   type SiteRole,
   siteOf,
   siteRoles,
 } from "@denoise-rotator/contracts";
 import {
+  eye,
   item,
   NonFiniteError,
   OptionError,
@@ -27,8 +28,10 @@ export interface ReconstructOptions {
   readonly batch?: number;
   /** Of the order of the windows; default 0. */
   readonly seed?: number;
-  /** Whose kept weights are learned; default those of all sites that have zeros. */
+  /** Whose kept weights are learned; default all sites. */
   readonly roles?: readonly SiteRole[];
+  /** Learns the block's output map too, from the one it has or the identity; see {@link transport}. Default false. */
+  readonly outputMap?: boolean;
   readonly onStep?: (info: { step: number; loss: number }) => void;
   readonly signal?: AbortSignal;
 }
@@ -36,7 +39,10 @@ export interface ReconstructOptions {
 /** What reconstruction did to one block. */
 export interface ReconstructReport {
   readonly steps: number;
-  /** ‖Y − Y′‖² / ‖Y′‖² over all calibration windows before and after, Y′ the dense block's outputs for the dense model's inputs. */
+  /**
+   * ‖Y − Y′‖² / ‖Y′‖² over all calibration windows before and after, Y′ the dense block's outputs for the dense model's
+   * inputs; after a last block of their normalised forms.
+   */
   readonly before: number;
   readonly after: number;
 }
@@ -58,49 +64,68 @@ export async function reconstructBlock(
 ): Promise<ReconstructReport> {
   const { steps = 100, learningRate = 1e-3, batch = 8, seed = 0 } = options;
   checkOptions(steps, learningRate, batch);
-  const problem = reconstructionProblem(block, options.roles ?? siteRoles);
-  const before = await meanLoss(
-    problem,
-    problem.sites.map(({ weight }) => weight),
-  );
-  const learned = await learn(problem, { ...options, steps, learningRate, batch, seed });
-  let taken = false;
+  const problem = reconstructionProblem(block, options.roles ?? siteRoles, options.outputMap ?? false);
   try {
-    const after = await meanLoss(problem, learned);
-    taken = after < before;
-    if (taken) for (const [i, site] of problem.sites.entries()) site.setWeight(learned[i]!);
-    return { steps, before, after: Math.min(before, after) };
+    const before = await meanLoss(problem, problem.start);
+    const learned = await learn(problem, { ...options, steps, learningRate, batch, seed });
+    let taken = false;
+    try {
+      const after = await meanLoss(problem, learned);
+      taken = after < before;
+      if (taken) problem.take(learned);
+      return { steps, before, after: taken ? after : before };
+    } finally {
+      if (!taken) disposeAll(learned);
+    }
   } finally {
-    if (!taken) for (const weight of learned) weight.dispose();
+    disposeAll(problem.start);
   }
 }
 
+/** What is learned: the sites' weights and, where wanted, the output map after them. */
 interface Problem {
   readonly name: string;
   readonly windowCount: number;
-  readonly sites: readonly LinearSite[];
+  readonly roles: readonly SiteRole[];
+  readonly start: readonly Tensor[];
   readonly sample: NonNullable<DecoderBlock["sampleDense"]>;
+  /** Gives the block its new tensors, which it owns from then on. */
+  readonly take: (learned: readonly Tensor[]) => void;
 }
 
-function reconstructionProblem(block: DecoderBlock, roles: readonly SiteRole[]): Problem {
-  const { windowCount } = block;
+function reconstructionProblem(block: DecoderBlock, roles: readonly SiteRole[], withMap: boolean): Problem {
+  const { name, windowCount, hiddenSize } = block;
   if (!block.sampleDense || !windowCount) {
-    throw new OptionError(`${block.name} cannot be reconstructed: it has no sampleDense()`);
+    throw new OptionError(`${name} cannot be reconstructed: it has no sampleDense()`);
+  }
+  if (withMap && !block.setOutputMap)
+    throw new OptionError(`${name} has no place for an output map: setOutputMap()`);
+  const sites = roles.map((role) => siteOf(block, role));
+  const start = sites.map(({ weight }) => weight.alias());
+  if (withMap) {
+    const { dtype, backend } = start[0]!;
+    start.push(block.outputMap?.alias() ?? eye(hiddenSize, { dtype, backend }));
   }
   return {
-    name: block.name,
+    name,
     windowCount,
-    sites: roles.map((role) => siteOf(block, role)),
+    roles,
+    start,
     sample: (windows) => block.sampleDense!(windows),
+    take: (learned) => {
+      for (const [i, site] of sites.entries()) site.setWeight(learned[i]!);
+      if (withMap) block.setOutputMap!(learned[sites.length]!);
+    },
   };
 }
 
-/** Relative squared distance of the outputs from the target's. */
-const distance = (output: Tensor, target: Tensor): Tensor =>
-  tidy(() => output.sub(target).square().sum().div(target.square().sum().maximum(1e-30)));
+const disposeAll = (tensors: readonly Tensor[]) => {
+  for (const x of tensors) x.dispose();
+};
 
-const weightsByRole = (sites: readonly LinearSite[], weights: readonly Tensor[]) =>
-  new Map(sites.map(({ role }, i) => [role, weights[i]!]));
+/** The block's outputs with what is learned in its place. */
+const outputs = ({ roles }: Problem, sample: DenseSample, values: readonly Tensor[]): Tensor =>
+  sample.forward(new Map(roles.map((role, i) => [role, values[i]!])), values[roles.length]);
 
 interface Learning extends ReconstructOptions {
   readonly steps: number;
@@ -111,40 +136,45 @@ interface Learning extends ReconstructOptions {
 
 async function learn(problem: Problem, options: Learning): Promise<Tensor[]> {
   const { steps, batch, onStep, signal } = options;
-  const { sites } = problem;
   const adam = new Adam(options);
-  const masks = sites.map(({ weight }) => tidy(() => weight.notEqual(0).cast(weight.dtype)));
+  const masks = problem.roles.map((_, i) =>
+    tidy(() => problem.start[i]!.notEqual(0).cast(problem.start[i]!.dtype)),
+  );
   const draw = windowsOf(problem.windowCount, Math.min(batch, problem.windowCount), options.seed);
-  let weights = sites.map(({ weight }) => weight.alias());
+  let values = problem.start.map((x) => x.alias());
   try {
     for (let t = 0; t < steps; t++) {
       signal?.throwIfAborted();
       using sample = problem.sample(draw());
-      const loss = (...values: Tensor[]) =>
-        distance(sample.forward(weightsByRole(sites, values)), sample.target);
       const { value, grads } = tidy(() => {
-        const found = valueAndGrad(loss)(...weights);
-        return { value: found.value, grads: found.grads.map((g, i) => g.mul(masks[i]!)) };
+        const found = valueAndGrad((...x) => relativeDistance(outputs(problem, sample, x), sample.target))(
+          ...values,
+        );
+        // Where the gradient is masked a zero stays zero.
+        return { value: found.value, grads: found.grads.map((g, i) => (masks[i] ? g.mul(masks[i]) : g)) };
       });
       try {
-        const figure = await finite(value, problem.name, t);
-        const next = adam.step(weights, grads, 1 - t / steps);
-        for (const weight of weights) weight.dispose();
-        weights = next;
-        onStep?.({ step: t + 1, loss: figure });
+        const loss = await finite(value, problem.name, t);
+        const next = adam.step(values, grads, 1 - t / steps);
+        disposeAll(values);
+        values = next;
+        onStep?.({ step: t + 1, loss });
       } finally {
-        for (const x of [value, ...grads]) x.dispose();
+        disposeAll([value, ...grads]);
       }
     }
-    return weights;
+    return values;
   } catch (error) {
-    for (const weight of weights) weight.dispose();
+    disposeAll(values);
     throw error;
   } finally {
     adam.dispose();
-    for (const mask of masks) mask.dispose();
+    disposeAll(masks);
   }
 }
+
+const relativeDistance = (y: Tensor, target: Tensor): Tensor =>
+  y.sub(target).square().sum().div(target.square().sum().maximum(1e-30));
 
 /** Batches of windows, each window once before any comes again. */
 function windowsOf(count: number, batch: number, seed: number): () => number[] {
@@ -161,16 +191,16 @@ function windowsOf(count: number, batch: number, seed: number): () => number[] {
 }
 
 /** The loss over all windows, eight at a time. */
-async function meanLoss(problem: Problem, weights: readonly Tensor[]): Promise<number> {
-  const { windowCount, sites } = problem;
-  const values = weightsByRole(sites, weights);
+async function meanLoss(problem: Problem, values: readonly Tensor[]): Promise<number> {
+  const { windowCount } = problem;
   let [lost, whole] = [0, 0];
   for (let start = 0; start < windowCount; start += 8) {
     const windows = Array.from({ length: Math.min(8, windowCount - start) }, (_, i) => start + i);
     using sample = problem.sample(windows);
-    using figures = tidy(() =>
-      stack([sample.forward(values).sub(sample.target).square().sum(), sample.target.square().sum()]),
-    );
+    using figures = tidy(() => {
+      const { target } = sample;
+      return stack([outputs(problem, sample, values).sub(target).square().sum(), target.square().sum()]);
+    });
     const [distance, size] = Array.from(await toNumbers(figures)) as [number, number];
     lost += distance;
     whole += size;

@@ -11,7 +11,7 @@ import {
 } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
 import { Adam } from "../src/adam.js";
-import { reconstructBlock } from "../src/index.js";
+import { type ReconstructOptions, reconstructBlock } from "../src/index.js";
 import { backend, numbers } from "./layers.js";
 
 const [hidden, inner, tokens, windows] = [6, 8, 5, 6];
@@ -33,9 +33,18 @@ function prunedBlock(options: { poisoned?: boolean } = {}) {
   });
   const run = (x: Tensor, up: Tensor, down: Tensor) =>
     tidy(() => x.add(x.matmul(up.transpose()).tanh().matmul(down.transpose())));
+  let map: Tensor | undefined;
   const block = {
     name: "block.0",
+    hiddenSize: hidden,
     sites,
+    get outputMap() {
+      return map;
+    },
+    setOutputMap(V: Tensor) {
+      map?.dispose();
+      map = V;
+    },
     windowCount: windows,
     sampleDense(chosen: readonly number[]): DenseSample {
       const x = tidy(() => chosen.map((i) => inputs[i]!).reduce((a, b) => a.add(b)));
@@ -48,8 +57,9 @@ function prunedBlock(options: { poisoned?: boolean } = {}) {
         weights.get(sites[i]!.role) ?? sites[i]!.weight;
       return {
         target,
-        forward: (weights) => {
-          const y = run(x, weightOf(weights, 0), weightOf(weights, 1));
+        forward: (weights, outputMap = map) => {
+          const raw = run(x, weightOf(weights, 0), weightOf(weights, 1));
+          const y = outputMap ? tidy(() => raw.matmul(outputMap.transpose())) : raw;
           return options.poisoned ? tidy(() => y.div(0)) : y;
         },
         dispose,
@@ -59,6 +69,7 @@ function prunedBlock(options: { poisoned?: boolean } = {}) {
   };
   const dispose = () => {
     for (const x of [...sites, ...inputs, ...Object.values(dense)]) x.dispose();
+    map?.dispose();
   };
   return { block: block as unknown as DecoderBlock, sites, dispose, [Symbol.dispose]: dispose };
 }
@@ -82,6 +93,16 @@ describe("reconstructBlock", () => {
         else expect(Object.is(value, 0)).toBe(true);
       });
     }
+  });
+
+  it("should do better where it learns the output map too", async () => {
+    const after = async (options: ReconstructOptions) => {
+      using fixture = prunedBlock();
+      const report = await reconstructBlock(fixture.block, { ...settings, ...options });
+      expect(fixture.block.outputMap !== undefined).toBe(options.outputMap === true);
+      return report.after / report.before;
+    };
+    expect(await after({ outputMap: true })).toBeLessThan(await after({}));
   });
 
   it("should give the same bytes for a seed and others for another", async () => {

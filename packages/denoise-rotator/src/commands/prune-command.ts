@@ -53,6 +53,11 @@ export function pruneCommand(): Command {
     .option("--no-match", "aim at the dense weights")
     .option("--transport", "correct each block's outputs by a linear map (with --rotate per-block)")
     .option("--no-transport", "leave outputs as they are")
+    .option(
+      "--reconstruct <steps>",
+      "learn each block's kept weights against the dense model's outputs (default: 0 steps)",
+      integer(0),
+    )
     .option("--skip <list>", "blocks (3), sites (downProj) or both (3.downProj) left dense", list, [])
     .option("--calibration <source>", "embedded, a text file, or a directory of .txt files", "embedded")
     .option("--samples <n>", "calibration windows", integer(1), 64)

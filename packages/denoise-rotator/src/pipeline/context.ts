@@ -1,7 +1,7 @@
 import type { Importance, SparsityPattern } from "@denoise-rotator/contracts";
 import type { Backend } from "@denoise-rotator/core";
 import type { LlamaBlock } from "@denoise-rotator/models";
-import type { Pruner, TransportReport } from "@denoise-rotator/pruners";
+import type { Pruner, ReconstructReport, TransportReport } from "@denoise-rotator/pruners";
 import type { RotationArrays } from "@denoise-rotator/rotator";
 import type { ProgressEvent, ResolvedOptions } from "./options.js";
 import type { RotationRecord, SiteRecord } from "./run-record.js";
@@ -34,6 +34,7 @@ export interface BlockContext extends RunContext {
   entropies: ReadonlyMap<string, { before: number; after: number }>;
   sites: readonly SiteRecord[];
   transport: TransportReport | null;
+  reconstruction: ReconstructReport | null;
 }
 
 /** One step of what happens to a block; usable alone. */

@@ -50,6 +50,8 @@ export interface PruneOptions {
   readonly match?: boolean;
   /** Corrects each block's outputs by a linear map; needs the changes of basis of `rotate: "per-block"`. Default false. */
   readonly transport?: boolean;
+  /** Steps that learn each block's kept weights against the dense model's outputs. Default 0. */
+  readonly reconstruct?: number;
   /** Blocks (`3`), roles (`downProj`) or both (`3.downProj`) left dense. */
   readonly skip?: readonly string[];
   /** `embedded`, a text file or a directory of `.txt` files. Default `embedded`. */
@@ -110,6 +112,7 @@ export interface ResolvedOptions {
   readonly refine: Refinement;
   readonly match: boolean;
   readonly transport: boolean;
+  readonly reconstruct: number;
   readonly skip: readonly string[];
   readonly calibration: string;
   readonly samples: number;
@@ -177,6 +180,14 @@ function transportOption({ transport = false, rotate = "per-block" }: PruneOptio
   return transport;
 }
 
+/** Whether blocks are compared with the dense model, whose activations then run beside. */
+export const needsDenseStream = ({
+  match,
+  transport,
+  reconstruct,
+}: Pick<ResolvedOptions, "match" | "transport" | "reconstruct">): boolean =>
+  match || transport || reconstruct > 0;
+
 /** Fills in defaults and checks every value. Throws {@link OptionError} naming the option. */
 export function resolveOptions(
   options: PruneOptions,
@@ -193,6 +204,7 @@ export function resolveOptions(
     refine: oneOf("--refine", options.refine ?? "none", refinements),
     match: options.match ?? false,
     transport: transportOption(options),
+    reconstruct: positiveInteger("--reconstruct", options.reconstruct ?? 0, 0),
     skip: options.skip ?? [],
     calibration: options.calibration ?? "embedded",
     samples: positiveInteger("--samples", options.samples ?? 64),

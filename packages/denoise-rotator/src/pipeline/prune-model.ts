@@ -7,7 +7,13 @@ import { openBackend } from "./backends.js";
 import type { BlockContext, RunContext } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { openNamedModel } from "./named-model.js";
-import { type PruneOptions, type ResolvedOptions, resolveOptions, sameImportance } from "./options.js";
+import {
+  needsDenseStream,
+  type PruneOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  sameImportance,
+} from "./options.js";
 import { loadRotations, saveRotations } from "./rotation-file.js";
 import { type BlockRecord, packageVersions, type RunRecord, runRecordVersion } from "./run-record.js";
 import { parseSkip } from "./skip.js";
@@ -138,7 +144,7 @@ class PruneRun {
       out: this.#directory,
       force: true,
       rotated: options.rotate !== "none",
-      dense: options.match || options.transport,
+      dense: needsDenseStream(options),
       ...(signal ? { signal } : {}),
     });
     // The generator runs the changed block, writes it and loads the next one between two turns of the loop.
@@ -152,6 +158,7 @@ class PruneRun {
           entropies: new Map(),
           sites: [],
           transport: null,
+          reconstruction: null,
         };
         for (const stage of blockStages) {
           if (!stage.applies(block)) continue;
@@ -159,8 +166,8 @@ class PruneRun {
           progress({ stage: stage.name, block: turn.value.index + 1, blocks });
           await this.#clock.measure(stage.name, () => stage.run(block));
         }
-        const { rotation, sites, transport } = block;
-        records.push({ name: turn.value.name, rotation, sites, transport });
+        const { rotation, sites, transport, reconstruction } = block;
+        records.push({ name: turn.value.name, rotation, sites, transport, reconstruction });
       }
     } finally {
       await stream.return(undefined);

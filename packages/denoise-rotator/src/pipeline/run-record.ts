@@ -1,5 +1,6 @@
 import type { SiteRole } from "@denoise-rotator/contracts";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
+import type { ReconstructReport } from "@denoise-rotator/pruners";
 import type { ObjectiveReport } from "@denoise-rotator/rotator";
 import { version } from "../../package.json";
 import type { ResolvedOptions } from "./options.js";
@@ -38,6 +39,8 @@ export interface BlockRecord {
   readonly sites: readonly SiteRecord[];
   /** Of `transport`: ‖(V − I)Y‖² / ‖Y‖² for the output map V and the pruned block's outputs Y; else `null`. */
   readonly transport: { readonly shift: number } | null;
+  /** Of `reconstruct`: distance of the outputs from the dense model's before and after; else `null`. */
+  readonly reconstruction: ReconstructReport | null;
 }
 
 export interface RotationRecord {

@@ -1,5 +1,5 @@
 import { OptionError } from "@denoise-rotator/core";
-import { transport as fitOutputMap, pruneBlock } from "@denoise-rotator/pruners";
+import { transport as fitOutputMap, pruneBlock, reconstructBlock } from "@denoise-rotator/pruners";
 import {
   absorb,
   denoise,
@@ -10,6 +10,7 @@ import {
   type SiteReport,
 } from "@denoise-rotator/rotator";
 import type { BlockContext, Stage } from "./context.js";
+import { needsDenseStream } from "./options.js";
 
 const rotates = ({ options, skip, block }: BlockContext) =>
   options.rotate !== "none" && !skip.block(block.index);
@@ -85,7 +86,7 @@ export const prune: Stage = {
   applies: prunes,
   async run(context) {
     const { block, pruner, skip, pattern, entropies, options, measure } = context;
-    if (options.match || options.transport) block.trackDense();
+    if (needsDenseStream(options)) block.trackDense();
     const report = await pruneBlock(block, pruner, {
       pattern,
       refine: options.refine,
@@ -111,5 +112,28 @@ export const transport: Stage = {
   },
 };
 
+/** Learns the kept weights of the whole block, and its output map where there is one, against the dense model's outputs. */
+export const reconstruct: Stage = {
+  name: "reconstruct",
+  applies: (context) => context.options.reconstruct > 0 && prunes(context),
+  async run(context) {
+    const { block, options, sites, signal, progress, blocks } = context;
+    context.reconstruction = await reconstructBlock(block, {
+      steps: options.reconstruct,
+      roles: sites.map(({ role }) => role),
+      outputMap: options.transport,
+      ...(options.seed === null ? {} : { seed: options.seed }),
+      ...(signal ? { signal } : {}),
+      onStep: ({ step, loss }) =>
+        progress({
+          stage: "reconstruct",
+          block: block.index + 1,
+          blocks,
+          detail: `step ${step}/${options.reconstruct}, loss ${loss.toPrecision(4)}`,
+        }),
+    });
+  },
+};
+
 /** What happens to each block, in this order. */
-export const blockStages: readonly Stage[] = [foldNorms, capture, rotate, prune, transport];
+export const blockStages: readonly Stage[] = [foldNorms, capture, rotate, prune, transport, reconstruct];
