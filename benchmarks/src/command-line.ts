@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const suites = ["kernels", "linalg", "solver", "prune", "reference", "ablation"] as const;
+export const suites = ["kernels", "linalg", "solver", "prune", "reference", "ablation", "docs"] as const;
 export type Suite = (typeof suites)[number];
 
 export const usage = `usage: bench <suite> [options]
@@ -12,6 +12,7 @@ suites
   prune       the whole command on the embedded model, by setting and stage
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
   ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
+  docs        measures nothing: puts the tables of the results that were kept into docs/benchmarks.md
 
 options
   --quick              fewer and smaller works, fewer rounds

@@ -9,11 +9,13 @@ interface Reported {
   readonly text: string;
 }
 
+type MeasuringSuite = Exclude<CommandLine["suite"], "docs">;
+
 const progress = (line: string) => console.error(line);
 
 /** Suites are loaded when asked for: they import packages that must have been built. */
-async function run(options: CommandLine): Promise<Reported> {
-  const { suite, quick, full } = options;
+async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reported> {
+  const { quick, full } = options;
   switch (suite) {
     case "kernels":
     case "linalg":
@@ -74,9 +76,14 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
+  if (options.suite === "docs") {
+    const { writeBenchmarkDocs } = await import("./suites/docs.js");
+    console.log(Object.values(writeBenchmarkDocs(progress)).join("\n\n"));
+    return;
+  }
   progress("building");
   build();
-  const { result, text } = await run(options);
+  const { result, text } = await run(options.suite, options);
   const out =
     options.out ??
     defaultResultPath(options.profile ? `${options.suite}-profile` : options.suite, options.quick);

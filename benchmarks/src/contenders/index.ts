@@ -1,10 +1,5 @@
 import type { CreateContender } from "../harness/contender.js";
-
-/** Name of our default, against which ratios are taken. */
-export const base = "denoise-rotator";
-
-/** The contender that runs in Python. */
-export const pytorch = "pytorch";
+import { base } from "./names.js";
 
 /** The contenders that run under Node, by name. Modules are loaded in the contender's own process alone. */
 export const contenders: Readonly<Record<string, CreateContender>> = {

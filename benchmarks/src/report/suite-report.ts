@@ -65,7 +65,7 @@ export function describeMachine(machine: Machine, versions: Readonly<Record<stri
   return `${cpu}, ${cores} cores${vectors}, ${memoryGiB} GiB, ${platform}\n${list.join(", ")}`;
 }
 
-const describePeaks = ({ threads, bits128, fma, bits256 }: Peaks): string => {
+export const describePeaks = ({ threads, bits128, fma, bits256 }: Peaks): string => {
   const wide = bits256 === null ? "no 256-bit vectors in this engine" : `256-bit ${bits256.toFixed(1)}`;
   const kind = fma ? "" : " (multiplication and addition apart: no relaxed SIMD)";
   return `peak in GFLOP/s, ${threads} thread${threads > 1 ? "s" : ""}: 128-bit ${bits128.toFixed(1)}${kind}, ${wide}`;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { base, pytorch } from "../contenders/index.js";
+import { base, pytorch } from "../contenders/names.js";
 import type { ContenderSpec } from "../harness/contender-process.js";
 import { measure } from "../harness/harness.js";
 import { engineVersions, machine } from "../machine.js";

@@ -1,4 +1,4 @@
-import { base, pytorch } from "../contenders/index.js";
+import { base, pytorch } from "../contenders/names.js";
 import type { Work } from "../harness/contender.js";
 import { add, exp, log, rmsNorm, softmax } from "../works/elementwise.js";
 import { cholesky, qr, symmetricEigen, triangularInverse } from "../works/factorisations.js";
