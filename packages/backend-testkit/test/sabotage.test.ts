@@ -225,8 +225,8 @@ const sabotages: readonly (readonly [mistake: string, caught: string, sabotage: 
     }),
   ],
   [
-    "writes half of the upper triangle",
-    "matmul of an upper triangle",
+    "writes half of the rows",
+    "matmul of a triangle",
     (good) => ({
       matmul(a, b, out, options) {
         const m = Math.ceil(out.shape.at(-2)! / 2);

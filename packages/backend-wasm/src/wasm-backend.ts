@@ -75,7 +75,7 @@ class Wasm implements WasmBackend {
     const threads = engine.pool?.threads ?? 1;
     this.capabilities = {
       dtypes: ["f32", "i32", "bool", "f16", "bf16"],
-      hostKernels: ["argsort", "choleskyPanel", "gather"],
+      hostKernels: ["argsort", "gather"],
       maxBufferBytes: maximumArenaBytes(threads),
       allocatedBytes: () => this.#engine?.arena.allocated ?? 0,
       description: {

@@ -169,10 +169,10 @@ export interface MatmulOptions {
   readonly accumulate: boolean;
   readonly alpha: number;
   /**
-   * Leave given to write what lies below the diagonal of square products, or not to: the caller reads the upper triangle
-   * only. Default false.
+   * The part of a square `out` that the caller reads; what lies on the other side of the diagonal may be written or not.
+   * Default: all of it.
    */
-  readonly upperOnly?: boolean;
+  readonly triangle?: "upper" | "lower";
 }
 
 export interface TriangularSolveOptions {

@@ -18,9 +18,10 @@ export function matmulInto(out: Tensor, a: Tensor, b: Tensor, options: Partial<M
     const shapes = [out, a, b].map(({ shape }) => formatShape(shape)).join(", ");
     throw new ShapeError(`matmulInto: out, a, b ${shapes} do not fit`);
   }
-  const { accumulate = false, alpha = 1, upperOnly = false } = options;
-  out.backend.kernels.matmul(a.operand, b.operand, out.operand, { accumulate, alpha, upperOnly });
-  countMatmul(m, n, upperOnly ? k / 2 : k);
+  const { accumulate = false, alpha = 1, triangle } = options;
+  const part = triangle && { triangle };
+  out.backend.kernels.matmul(a.operand, b.operand, out.operand, { accumulate, alpha, ...part });
+  countMatmul(m, n, triangle ? k / 2 : k);
 }
 
 /** Copies `x` into `out`, elementwise, casting. */

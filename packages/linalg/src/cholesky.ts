@@ -2,10 +2,11 @@ import {
   choleskyPanelInto,
   copyInto,
   defineOp,
+  fillInto,
   gram,
   matmulInto,
   NotPositiveDefiniteError,
-  type Tensor,
+  Tensor,
   tidy,
   triangularSolveInto,
   zeros,
@@ -16,7 +17,7 @@ import { inverseTriangular, solveTriangular } from "./triangular.js";
 
 const panel = 64;
 
-/** Right-looking blocked Cholesky of one matrix in place; the upper triangle is left with intermediate values. */
+/** Right-looking blocked Cholesky of one matrix in place; the lower triangle is read, zeros are left above it. */
 function factorBlocked(a: Tensor, info: Tensor): void {
   const n = a.shape[0]!;
   for (let start = 0; start < n; start += panel) {
@@ -24,29 +25,23 @@ function factorBlocked(a: Tensor, info: Tensor): void {
       const stop = Math.min(n, start + panel);
       const corner = a.slice([start, stop], [start, stop]);
       choleskyPanelInto(corner, info, start);
-      if (stop === n) return;
-      const below = a.slice([stop], [start, stop]);
-      const solved = zeros([stop - start, n - stop], { dtype: a.dtype, backend: a.backend });
-      copyInto(solved, below.transpose());
-      triangularSolveInto(solved, corner, { lower: true, transpose: false, unitDiagonal: false });
-      copyInto(below, solved.transpose());
-      subtractOuter(a, solved, stop);
+      if (stop < n) eliminate(a, corner, start, stop);
+      // The products below may have written here.
+      copyInto(corner, lowerTriangle(corner));
+      fillInto(a.slice([start, stop], [stop]), 0);
     });
   }
 }
 
-/** Lower block triangle of a[from:, from:] −= sᵀ·s. */
-function subtractOuter(a: Tensor, s: Tensor, from: number): void {
-  const n = a.shape[0]!;
-  const width = 2 * panel;
-  for (let left = from; left < n; left += width) {
-    tidy(() => {
-      const right = Math.min(n, left + width);
-      const rows = s.slice(null, [left - from]).transpose();
-      const columns = s.slice(null, [left - from, right - from]);
-      matmulInto(a.slice([left], [left, right]), rows, columns, { accumulate: true, alpha: -1 });
-    });
-  }
+/** The columns start … stop of L below `corner`, and the rest of the matrix less their products. */
+function eliminate(a: Tensor, corner: Tensor, start: number, stop: number): void {
+  const below = a.slice([stop], [start, stop]);
+  const solved = Tensor.empty(a.backend, [stop - start, below.shape[0]!], a.dtype);
+  copyInto(solved, below.transpose());
+  triangularSolveInto(solved, corner, { lower: true, transpose: false, unitDiagonal: false });
+  copyInto(below, solved.transpose());
+  const rest = a.slice([stop], [stop]);
+  matmulInto(rest, below, solved, { accumulate: true, alpha: -1, triangle: "lower" });
 }
 
 /** Outputs L `[…, n, n]` and i32 `info` `[1]`: 0, or 1 + the first bad pivot (of the first bad matrix of a stack). */
@@ -55,11 +50,10 @@ export const choleskyOp = defineOp({
   forward: ([a]) => {
     squareSize(a!, "cholesky");
     const info = zeros([1], { dtype: "i32", backend: a!.backend });
-    const L = tidy(() => {
-      const work = zeros(a!.shape, { dtype: a!.dtype, backend: a!.backend });
-      copyInto(work, a!);
-      for (const matrix of matricesOf(work)) factorBlocked(matrix, info);
-      return lowerTriangle(work);
+    const L = Tensor.empty(a!.backend, a!.shape, a!.dtype);
+    copyInto(L, a!);
+    tidy(() => {
+      for (const matrix of matricesOf(L)) factorBlocked(matrix, info);
     });
     return [L, info];
   },

@@ -1,4 +1,4 @@
-import { DTypeError, formatShape, ShapeError, type Tensor, tidy } from "@denoise-rotator/core";
+import { DTypeError, formatShape, gram, ShapeError, type Tensor, tidy } from "@denoise-rotator/core";
 
 /** Rows and columns of the last two axes. Throws ShapeError for vectors and scalars, DTypeError for what is not f32 or f64. */
 export function matrixShape(x: Tensor, what: string): [rows: number, columns: number] {
@@ -33,3 +33,6 @@ export const matricesFrom = (x: Tensor): Tensor[] => matricesOf(x.contiguous());
 export const symmetricPart = (x: Tensor): Tensor => tidy(() => x.add(x.transpose()).mul(0.5));
 /** (x − xᵀ)/2 of the last two axes. */
 export const skewPart = (x: Tensor): Tensor => tidy(() => x.sub(x.transpose()).mul(0.5));
+
+/** xᵀ·x of the last two axes; for a single matrix at half the work, and exactly symmetric. */
+export const gramOf = (x: Tensor): Tensor => (x.rank === 2 ? gram(x) : tidy(() => x.transpose().matmul(x)));

@@ -1,5 +1,5 @@
 import { formatShape, ShapeError, type Tensor, tidy, where } from "@denoise-rotator/core";
-import { matrixShape } from "./matrices.js";
+import { gramOf, matrixShape } from "./matrices.js";
 
 const matrixAxes = { axis: [-2, -1], keepDims: true } as const;
 
@@ -18,11 +18,11 @@ export function polar(a: Tensor, options: { readonly iterations?: number } = {})
   const [m, n] = matrixShape(a, "polar");
   if (m < n) throw new ShapeError(`polar: ${formatShape(a.shape)} has more columns than rows`);
   return tidy(() => {
-    const bound = a.transpose().matmul(a).abs().sum({ axis: -1, keepDims: true }).max(matrixAxes).sqrt();
+    const bound = gramOf(a).abs().sum({ axis: -1, keepDims: true }).max(matrixAxes).sqrt();
     let x = a.div(where(bound.equal(0), 1, bound));
     for (let i = 0; i < iterations; i++) {
       const previous = x;
-      x = tidy(() => previous.mul(1.5).sub(previous.matmul(previous.transpose().matmul(previous)).mul(0.5)));
+      x = tidy(() => previous.mul(1.5).sub(previous.matmul(gramOf(previous)).mul(0.5)));
     }
     return x;
   });
@@ -36,15 +36,18 @@ export function polar(a: Tensor, options: { readonly iterations?: number } = {})
  * @param steps default 5.
  */
 export function newtonSchulz5(a: Tensor, steps = 5): Tensor {
-  matrixShape(a, "newtonSchulz5");
+  const [m, n] = matrixShape(a, "newtonSchulz5");
   return tidy(() => {
+    // The smaller of X·Xᵀ and Xᵀ·X; both are symmetric, so that S² = Sᵀ·S.
+    const wide = m <= n;
     let x = a.div(a.square().sum(matrixAxes).sqrt().add(1e-12));
     for (let i = 0; i < steps; i++) {
       const previous = x;
       x = tidy(() => {
-        const S = previous.matmul(previous.transpose());
-        const weights = S.mul(-4.775).add(S.matmul(S).mul(2.0315));
-        return previous.mul(3.4445).add(weights.matmul(previous));
+        const S = gramOf(wide ? previous.transpose() : previous);
+        const weights = S.mul(-4.775).add(gramOf(S).mul(2.0315));
+        const turned = wide ? weights.matmul(previous) : previous.matmul(weights);
+        return previous.mul(3.4445).add(turned);
       });
     }
     return x;

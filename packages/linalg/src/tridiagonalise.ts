@@ -84,7 +84,7 @@ function step(work: Tensor, V: Tensor, factors: Tensor, start: number, stop: num
   const left = rows.slice([0, 2 * count], [count]).transpose();
   const right = rows.slice([count], [count]);
   const rest = work.slice([stop], [stop]);
-  matmulInto(rest, left, right, { accumulate: true, alpha: -1, upperOnly: true });
+  matmulInto(rest, left, right, { accumulate: true, alpha: -1, triangle: "upper" });
 }
 
 /** x ← Q·x in place, `x` `[n, m]`. */

@@ -7,10 +7,10 @@ import { type ConformanceCase, floatsOf, propertyCase, type Settings } from "../
 import { layouts, seeds } from "../layouts.js";
 import { draw, ordinary } from "../values.js";
 
-/** Products of which the upper triangle counts. */
-const upperCase = (settings: Settings): ConformanceCase =>
+/** Products of which one triangle counts. */
+const triangleCase = (settings: Settings): ConformanceCase =>
   propertyCase(
-    "matmul of an upper triangle",
+    "matmul of a triangle",
     "matmul",
     settings,
     (backend) =>
@@ -26,12 +26,13 @@ const upperCase = (settings: Settings): ConformanceCase =>
             b: layouts([k, n]),
             out: layouts([n, n], { strides: "rows" }),
             accumulate: fc.boolean(),
+            triangle: fc.constantFrom("upper" as const, "lower" as const),
             seed: seeds,
           }),
         ),
-    async (backend, { dtype, a, b, out, accumulate, seed }) => {
+    async (backend, { dtype, a, b, out, accumulate, triangle, seed }) => {
       const [n, k] = a.shape as [number, number];
-      const options = { alpha: -1, accumulate, upperOnly: true };
+      const options = { alpha: -1, accumulate, triangle };
       const call: KernelCall = {
         inputs: [
           hostOperand(dtype, a, draw(seed, ordinary)),
@@ -40,11 +41,12 @@ const upperCase = (settings: Settings): ConformanceCase =>
         outs: [hostOperand(dtype, out, draw(seed + 2, ordinary))],
         invoke: (kernels, [x, y], [z]) => kernels.matmul(x!, y!, z!, options),
       };
-      const upper = ([values]: Float64Array[]) =>
-        values!.map((x, at) => (at % n < Math.floor(at / n) ? 0 : x));
-      const [actual, expected] = [upper(await execute(backend, call)), upper(await expectedResults(call))];
+      const side = triangle === "upper" ? 1 : -1;
+      const part = ([values]: Float64Array[]) =>
+        values!.map((x, at) => (side * ((at % n) - Math.floor(at / n)) < 0 ? 0 : x));
+      const [actual, expected] = [part(await execute(backend, call)), part(await expectedResults(call))];
       const scales = new Float64Array(n * n).fill(64 * (k + 1) ** 2);
-      const context = { what: "matmul, upper triangle", dtype, shape: out.shape };
+      const context = { what: `matmul, ${triangle} triangle`, dtype, shape: out.shape };
       expectClose(actual, expected, context, settings.tolerances.matmul, scales);
     },
   );
@@ -165,6 +167,6 @@ function reflected(x: Float64Array, u: Float64Array, tau: number): Float64Array 
 }
 
 export const symmetricCases = (settings: Settings): ConformanceCase[] => [
-  upperCase(settings),
+  triangleCase(settings),
   tridiagonalCase(settings),
 ];

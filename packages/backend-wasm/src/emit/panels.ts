@@ -1,5 +1,6 @@
 import { f32, f32x4, i32, v128 } from "../assembler/expressions.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
+import { defineCholeskyPanel } from "./cholesky.js";
 import { defineHouseholderPanel } from "./householder.js";
 import { defineSymmetricMatvec } from "./symmetric-matvec.js";
 
@@ -123,6 +124,7 @@ function defineAddOuter(m: ModuleBuilder): void {
 export function definePanelKernels(m: ModuleBuilder): void {
   defineCombineRows(m);
   defineAddOuter(m);
+  defineCholeskyPanel(m);
   defineHouseholderPanel(m);
   defineSymmetricMatvec(m);
 }

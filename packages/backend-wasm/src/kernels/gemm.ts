@@ -24,8 +24,8 @@ export interface Product {
   readonly outStride: number;
   readonly alpha: number;
   readonly accumulate: boolean;
-  /** Only tiles that reach the diagonal or lie above it are written. */
-  readonly upperOnly?: boolean;
+  /** Only tiles that reach the diagonal or lie on this side of it need to be written. */
+  readonly triangle?: "upper" | "lower" | undefined;
 }
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
@@ -43,11 +43,11 @@ export const productNanoseconds = (m: number, n: number, k: number): number =>
  * depend neither on the other sizes' blocking nor on threads.
  */
 export function gemm(engine: Engine, product: Product): void {
-  const { m, n, a, upperOnly } = product;
+  const { m, n, a, triangle } = product;
   if (m === 0 || n === 0) return;
-  if (m === 1 && !upperOnly) vectorTimesMatrix(engine, product);
+  if (m === 1 && !triangle) vectorTimesMatrix(engine, product);
   else if (n === 1 && a.stride > 0) matrixTimesVector(engine, product);
-  else if (!upperOnly && isWhole(engine.features.tile, product)) {
+  else if (!triangle && isWhole(engine.features.tile, product)) {
     parallelColumns(engine, product);
   } else blocked(engine, product);
 }
@@ -94,7 +94,7 @@ function parallelColumns(engine: Engine, product: Product): void {
 function blocked(engine: Engine, product: Product): void {
   const { m, n, k, a, b } = product;
   const { tile } = engine.features;
-  const cost = productNanoseconds(m, n, k) * (product.upperOnly ? 0.5 : 1);
+  const cost = productNanoseconds(m, n, k) * (product.triangle ? 0.5 : 1);
   const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
   const depth = depthOf(tile, k);
   for (let column = 0; column < n; column += blockColumns) {
@@ -122,17 +122,23 @@ interface PackedBlock {
   readonly padded: number;
 }
 
+/** Tiles in a stretch of rows of a triangle: few, since half of the columns beside the diagonal's are in vain. */
+const triangleTiles = 8;
+
 /** Arguments for each stretch of rows against one packed block of B. */
 function rowTasks(tile: GemmTile, product: Product, block: PackedBlock, threads: number): number[][] {
-  const { m, a, alpha, upperOnly, outStride } = product;
+  const { m, a, alpha, triangle, outStride } = product;
   const { column, columns, start, steps, padded } = block;
   const accumulate = Number(product.accumulate || start > 0);
-  const parts = Math.max(Math.ceil(m / blockRows(tile)), threads === 1 ? 1 : 4 * threads);
+  const most = triangle ? triangleTiles * tile.rows : blockRows(tile);
+  const parts = Math.max(Math.ceil(m / most), threads === 1 ? 1 : 4 * threads);
   const tasks: number[][] = [];
   for (const [row, height] of splitEvenly(m, parts, tile.rows)) {
-    // First panel of columns that reaches the diagonal.
-    const skipped = upperOnly ? Math.max(0, Math.floor((row - column) / tile.columns)) * tile.columns : 0;
-    const width = columns - skipped;
+    // First panel of columns that reaches the diagonal, and where the last one ends.
+    const before = Math.floor((row - column) / tile.columns) * tile.columns;
+    const skipped = triangle === "upper" ? Math.max(0, before) : 0;
+    const end = triangle === "lower" ? Math.min(columns, row + height - column) : columns;
+    const width = end - skipped;
     if (width <= 0) continue;
     const right = layout.packedB + 4 * skipped * padded;
     const target = product.out + 4 * (row * outStride + column + skipped);

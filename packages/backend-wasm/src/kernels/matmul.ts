@@ -49,7 +49,7 @@ export function matmul(engine: Engine, a: Operand, b: Operand, out: Operand, opt
       batch.strides[0]![0] === m * left.stride &&
       batch.strides[1]![0] === 0 &&
       batch.strides[2]![0] === m * outStride;
-    const { alpha, accumulate, upperOnly = false } = options;
+    const { alpha, accumulate, triangle } = options;
     const matrix = (factor: Factor, address: number): Matrix => ({
       address,
       stride: factor.stride,
@@ -66,9 +66,9 @@ export function matmul(engine: Engine, a: Operand, b: Operand, out: Operand, opt
         outStride,
         alpha,
         accumulate,
-        upperOnly,
+        triangle,
       });
-    if (folds && !upperOnly) multiply(m * batch.shape[0]!, 0, 0, 0);
+    if (folds && !triangle) multiply(m * batch.shape[0]!, 0, 0, 0);
     else forEachOffset(batch, ([p, q, r]) => multiply(m, p!, q!, r!));
   });
 }

@@ -1,30 +1,29 @@
 import type { Operand } from "@denoise-rotator/core";
+import { dotStep } from "../emit/cholesky.js";
 import type { Engine } from "../engine/engine.js";
 import { addressOf } from "./scratch.js";
+import { withTemporaries } from "./temporaries.js";
 
-/** Row-oriented Cholesky with sums in f64; panels are at most a few dozen wide, so this stays on the host. */
+/** Cholesky with sums in f64, in place. */
 export function choleskyPanel(engine: Engine, a: Operand, info: Operand, pivotBase: number): void {
   const n = a.shape[0]!;
   const stride = a.strides[0]!;
-  const start = addressOf(a) >>> 2;
-  const { f32, i32 } = engine.memory;
-  for (let j = 0; j < n; j++) {
-    const rowJ = start + j * stride;
-    let pivot = f32[rowJ + j]!;
-    for (let k = 0; k < j; k++) pivot -= f32[rowJ + k]! * f32[rowJ + k]!;
-    if (!(pivot > 0)) {
-      const at = addressOf(info) >>> 2;
-      if (i32[at] === 0) i32[at] = pivotBase + j + 1;
-      for (let i = j; i < n; i++) f32.fill(Number.NaN, start + i * stride + j, start + i * stride + i + 1);
-      return;
+  const start = addressOf(a);
+  withTemporaries(engine, (temporaries) => {
+    const width = Math.ceil(n / dotStep) * dotStep;
+    const wide = temporaries.allocate(8 * n * width).address;
+    const failed = temporaries.allocate(4).address;
+    const { f32, i32 } = engine.memory;
+    f32.fill(0, wide >>> 2, (wide >>> 2) + 2 * n * width);
+    i32[failed >>> 2] = -1;
+    engine.native.choleskyPanel!(start, 4 * stride, n, wide, 8 * width, failed);
+    const pivot = i32[failed >>> 2]!;
+    if (pivot < 0) return;
+    const at = addressOf(info) >>> 2;
+    if (i32[at] === 0) i32[at] = pivotBase + pivot + 1;
+    for (let i = pivot; i < n; i++) {
+      const row = (start >>> 2) + i * stride;
+      f32.fill(Number.NaN, row + pivot, row + i + 1);
     }
-    const diagonal = Math.sqrt(pivot);
-    f32[rowJ + j] = diagonal;
-    for (let i = j + 1; i < n; i++) {
-      const rowI = start + i * stride;
-      let sum = f32[rowI + j]!;
-      for (let k = 0; k < j; k++) sum -= f32[rowI + k]! * f32[rowJ + k]!;
-      f32[rowI + j] = sum / diagonal;
-    }
-  }
+  });
 }

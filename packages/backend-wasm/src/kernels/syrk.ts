@@ -48,7 +48,7 @@ export function syrk(engine: Engine, x: Operand, out: Operand, { alpha, accumula
         outStride: width,
         alpha,
         accumulate: false,
-        upperOnly: true,
+        triangle: "upper",
       });
       const bandRow = 4 * width;
       const diagonal = addressOf(out) + start * outRow + 4 * start;
