@@ -47,7 +47,7 @@ function emitModule(features: Features, shared: boolean): ModuleBuilder {
   defineStridedCopies(m);
   defineReductions(m);
   defineFused(m);
-  defineAttention(m);
+  defineAttention(m, tile);
   defineSmallest(m);
   return m;
 }

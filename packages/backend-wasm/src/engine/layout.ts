@@ -22,13 +22,16 @@ export const layout = {
   /** Per thread: packed right factor of a product that one thread does alone. */
   ownPackedB: 65536 + (512 << 10),
   ownPackedBBytes: 512 << 10,
+  /** Per thread: what kernels on rows keep between their passes. */
+  rowWork: 65536 + (1 << 20),
+  rowWorkBytes: 192 << 10,
   /** Bytes of one thread's area. */
-  areaBytes: 65536 + (1 << 20),
+  areaBytes: 65536 + (1 << 20) + (192 << 10),
   /** Packed block of the right factor, read by all threads. */
-  packedB: 65536 + (1 << 20),
+  packedB: 65536 + (1 << 20) + (192 << 10),
   packedBBytes: 5 << 20,
   /** Areas of the threads but the first. */
-  areas: 65536 + (6 << 20),
+  areas: 65536 + (6 << 20) + (192 << 10),
   /** Kernels may read (never use) this much behind the last element of a buffer. */
   margin: 64,
 } as const;

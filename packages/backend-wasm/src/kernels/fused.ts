@@ -1,31 +1,26 @@
-import type { Operand } from "@denoise-rotator/core";
+import { contiguousStrides, type Operand } from "@denoise-rotator/core";
 import type { Engine } from "../engine/engine.js";
+import { parallel } from "../threads/parallel.js";
 import { runMap } from "./elementwise.js";
-import { collapse, elementCount, forEachOffset, type Iteration } from "./iteration.js";
+import { collapse, elementCount, forEachOffset } from "./iteration.js";
+import { rowsOf, runRows } from "./rows.js";
 import { addressOf } from "./scratch.js";
 import { withTemporaries } from "./temporaries.js";
 
-/** All axes but the last, as blocks of evenly spaced rows. */
-function rowsOf(shape: readonly number[], strides: readonly (readonly number[])[]) {
-  const { shape: lead, strides: steps } = collapse(
-    shape.slice(0, -1),
-    strides.map((list) => list.slice(0, -1)),
-  );
-  const last = lead.length - 1;
-  const outer: Iteration = { shape: lead.slice(0, -1), strides: steps.map((list) => list.slice(0, -1)) };
-  return { rows: lead[last] ?? 1, row: steps.map((list) => list[last] ?? 0), outer };
-}
+/** Nanoseconds an element takes: exponentials, logarithms twice over, and mere arithmetic. */
+const [exponentialCost, entropyCost, swigluCost, arithmeticCost] = [0.4, 0.7, 0.5, 0.15];
 
 export function softmax(engine: Engine, x: Operand, out: Operand): void {
   if (elementCount(out.shape) === 0) return;
   withTemporaries(engine, (temporaries) => {
     const source = temporaries.withUnitColumns(x);
     const columns = x.shape[x.shape.length - 1] ?? 1;
-    const { rows, row, outer } = rowsOf(out.shape, [source.strides, out.strides]);
+    const rows = rowsOf(out.shape, [source.strides, out.strides]);
     const [from, to] = [addressOf(source), addressOf(out)];
-    const run = engine.native.softmaxRows!;
-    forEachOffset(outer, ([xOffset, outOffset]) => {
-      run(from + 4 * xOffset!, 4 * row[0]!, to + 4 * outOffset!, 4 * row[1]!, columns, rows);
+    const [fromRow, toRow] = [4 * rows.row[0]!, 4 * rows.row[1]!];
+    const cost = exponentialCost * elementCount(out.shape);
+    runRows(engine, "softmaxRows", rows, cost, ([x, y], count) => {
+      return [from + 4 * x!, fromRow, to + 4 * y!, toRow, columns, count];
     });
   });
 }
@@ -37,7 +32,11 @@ export function crossEntropy(engine: Engine, logits: Operand, targets: Operand, 
     const source = temporaries.withUnitColumns(logits);
     const sums = temporaries.operand("f32", [rows, 2]);
     const stride = source.strides[0]!;
-    engine.native.expSumRows!(addressOf(source), 4 * stride, addressOf(sums), columns, rows);
+    const all = rowsOf([rows, columns], [source.strides, [2, 1]]);
+    const cost = exponentialCost * elementCount(logits.shape);
+    runRows(engine, "expSumRows", all, cost, ([x, y], count) => {
+      return [addressOf(source) + 4 * x!, 4 * stride, addressOf(sums) + 4 * y!, columns, count];
+    });
     const { f32, i32 } = engine.memory;
     const [from, pairs, to] = [addressOf(source) >>> 2, addressOf(sums) >>> 2, addressOf(out) >>> 2];
     const target = addressOf(targets) >>> 2;
@@ -62,12 +61,12 @@ export function rmsNorm(
     const source = temporaries.withUnitColumns(x);
     const gains = addressOf(temporaries.contiguous(gain));
     const columns = x.shape[x.shape.length - 1]!;
-    const { rows, row, outer } = rowsOf(out.shape, [source.strides, out.strides]);
+    const rows = rowsOf(out.shape, [source.strides, out.strides]);
     const [from, to] = [addressOf(source), addressOf(out)];
-    const run = engine.native.rmsNormRows!;
-    forEachOffset(outer, ([xOffset, outOffset]) => {
-      const [xRow, outRow] = [4 * row[0]!, 4 * row[1]!];
-      run(from + 4 * xOffset!, xRow, gains, to + 4 * outOffset!, outRow, columns, rows, options.eps);
+    const [fromRow, toRow] = [4 * rows.row[0]!, 4 * rows.row[1]!];
+    const cost = arithmeticCost * elementCount(out.shape);
+    runRows(engine, "rmsNormRows", rows, cost, ([x, y], count) => {
+      return [from + 4 * x!, fromRow, gains, to + 4 * y!, toRow, columns, count, options.eps];
     });
   });
 }
@@ -85,25 +84,27 @@ export function rope(engine: Engine, x: Operand, cos: Operand, sin: Operand, out
     const [from, to] = [addressOf(source), addressOf(out)];
     const [fromRow, toRow] = [4 * source.strides[rank - 2]!, 4 * out.strides[rank - 2]!];
     const tables = [addressOf(c), 4 * c.strides[0]!, addressOf(s), 4 * s.strides[0]!] as const;
-    const run = engine.native.ropeRows!;
+    const tasks: number[][] = [];
     forEachOffset(batch, ([xOffset, outOffset]) => {
-      run(from + 4 * xOffset!, fromRow, ...tables, to + 4 * outOffset!, toRow, half, rows);
+      tasks.push([from + 4 * xOffset!, fromRow, ...tables, to + 4 * outOffset!, toRow, half, rows]);
     });
+    parallel(engine, "ropeRows", tasks, arithmeticCost * elementCount(out.shape));
   });
 }
 
 export const swiglu = (engine: Engine, gate: Operand, up: Operand, out: Operand): void =>
-  runMap(engine, "swiglu", ["word", "word"], [gate, up], out);
+  runMap(engine, "swiglu", ["word", "word"], [gate, up], out, swigluCost);
 
 export function rowEntropy(engine: Engine, x: Operand, out: Operand): void {
   if (elementCount(out.shape) === 0) return;
   withTemporaries(engine, (temporaries) => {
     const source = temporaries.withUnitColumns(x);
     const columns = x.shape[x.shape.length - 1]!;
-    const { rows, row, outer } = rowsOf(x.shape, [source.strides]);
+    const rows = rowsOf(x.shape, [source.strides, contiguousStrides(out.shape)]);
     const [from, to] = [addressOf(source), addressOf(out)];
-    forEachOffset(outer, ([offset], index) => {
-      engine.native.entropyRows!(from + 4 * offset!, 4 * row[0]!, to + 4 * index * rows, columns, rows);
+    const cost = entropyCost * elementCount(x.shape);
+    runRows(engine, "entropyRows", rows, cost, ([first, target], count) => {
+      return [from + 4 * first!, 4 * rows.row[0]!, to + 4 * target!, columns, count];
     });
   });
 }

@@ -1,7 +1,9 @@
 import { byteWidth, contiguousStrides, type Operand, type ReduceOp } from "@denoise-rotator/core";
 import type { Engine } from "../engine/engine.js";
+import { parallel, splitEvenly, taskCount } from "../threads/parallel.js";
 import { fillOperand } from "./copy.js";
 import { collapse, elementCount, forEachOffset, windowOf } from "./iteration.js";
+import { type Rows, runRows } from "./rows.js";
 import { addressOf } from "./scratch.js";
 import { type Temporaries, withTemporaries } from "./temporaries.js";
 
@@ -21,6 +23,11 @@ const boolOps: Readonly<Record<ReduceOp, "any" | "all">> = {
   any: "any",
   all: "all",
 };
+
+/** Nanoseconds an element takes. */
+const elementCost = 0.15;
+/** Columns that are reduced side by side. */
+const columnStep = 64;
 
 export function reduce(
   engine: Engine,
@@ -58,28 +65,36 @@ function reduceAxes(
   const keptRank = outer.shape.length;
   const along = (rank: number, list: readonly number[], fallback: number) =>
     rank ? list[rank - 1]! : fallback;
+  const rest = { shape: outer.shape.slice(0, -1), strides: outer.strides.map((list) => list.slice(0, -1)) };
+  const nanoseconds = elementCost * elementCount(x.shape);
 
   if (reducedRank <= 1 && (reducedRank === 0 || inner.strides[0]![0] === 1)) {
     // Rows of consecutive elements.
-    const run = engine.native[`${name}_rows`]!;
     const columns = inner.shape[0] ?? 1;
-    const rows = along(keptRank, outer.shape, 1);
-    const rowStride = along(keptRank, outer.strides[0]!, 0);
-    const rest = { shape: outer.shape.slice(0, -1), strides: outer.strides.map((list) => list.slice(0, -1)) };
-    forEachOffset(rest, ([xOffset, outOffset]) => {
-      run(from + xOffset! * width, rowStride * width, to + outOffset! * width, columns, rows);
+    const rows: Rows = {
+      rows: along(keptRank, outer.shape, 1),
+      row: outer.strides.map((list) => along(keptRank, list, 0)),
+      outer: rest,
+    };
+    runRows(engine, `${name}_rows`, rows, nanoseconds, ([xOffset, outOffset], count) => {
+      return [from + xOffset! * width, rows.row[0]! * width, to + outOffset! * width, columns, count];
     });
     return;
   }
   if (reducedRank === 1 && keptRank > 0 && outer.strides[0]![keptRank - 1] === 1) {
     // Consecutive columns.
-    const run = engine.native[`${name}_columns`]!;
     const columns = outer.shape[keptRank - 1]!;
-    const rest = { shape: outer.shape.slice(0, -1), strides: outer.strides.map((list) => list.slice(0, -1)) };
+    const rowBytes = inner.strides[0]![0]! * width;
+    // Every column is summed by itself, from the first row to the last.
+    const parts = Math.ceil(taskCount(engine, nanoseconds) / elementCount(rest.shape));
+    const tasks: number[][] = [];
     forEachOffset(rest, ([xOffset, outOffset]) => {
-      const rowBytes = inner.strides[0]![0]! * width;
-      run(from + xOffset! * width, rowBytes, to + outOffset! * width, columns, inner.shape[0]!);
+      for (const [first, size] of splitEvenly(columns, parts, columnStep)) {
+        const [source, target] = [from + (xOffset! + first) * width, to + (outOffset! + first) * width];
+        tasks.push([source, rowBytes, target, size, inner.shape[0]!]);
+      }
     });
+    parallel(engine, `${name}_columns`, tasks, nanoseconds);
     return;
   }
   const order = [...kept, ...axes];

@@ -2,6 +2,7 @@ import type { Operand } from "@denoise-rotator/core";
 import { pairwiseLimit } from "../emit/smallest.js";
 import { smallestRowsBytes } from "../emit/smallest-rows.js";
 import type { Engine } from "../engine/engine.js";
+import { parallel, splitEvenly, taskCount } from "../threads/parallel.js";
 import { elementCount } from "./iteration.js";
 import { addressOf } from "./scratch.js";
 import { RadixSorter, writeSortKeys } from "./sort-keys.js";
@@ -44,12 +45,15 @@ export function smallest(
     const source = x.dtype === "bool" ? temporaries.copy(x, "i32") : temporaries.contiguous(x);
     const { dtype } = source;
     const from = addressOf(source);
-    if (group === 4) engine.native[`smallest4_${dtype}`]!(from, to, total, count);
-    else if (group <= pairwiseLimit) {
-      engine.native[`smallestGroups_${dtype}`]!(from, to, group, total / group, count);
-    } else {
-      const keys = temporaries.allocate(smallestRowsBytes(group)).address;
-      engine.native[`smallestRows_${dtype}`]!(from, to, keys, group, count, total / group);
-    }
+    const groups = total / group;
+    const cost = (group === 4 ? 0.4 : Math.max(0.8, 0.1 * Math.min(group, pairwiseLimit))) * total;
+    const tasks = splitEvenly(groups, taskCount(engine, cost)).map(([first, size]): number[] => {
+      const [source, target] = [from + 4 * first * group, to + first * group];
+      if (group === 4) return [source, target, 4 * size, count];
+      if (group <= pairwiseLimit) return [source, target, group, size, count];
+      return [source, target, temporaries.allocate(smallestRowsBytes(group)).address, group, count, size];
+    });
+    const kernel = group === 4 ? "smallest4" : group <= pairwiseLimit ? "smallestGroups" : "smallestRows";
+    parallel(engine, `${kernel}_${dtype}`, tasks, cost);
   });
 }
