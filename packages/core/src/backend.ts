@@ -151,6 +151,32 @@ export interface FusedKernels {
   swiglu(gate: Operand, up: Operand, out: Operand): void;
   /** −Σ p·ln p with p = x / Σx per row of non-negative `x` `[n, d]`; 0·ln 0 = 0; out `[n]`. A row of zeros gives NaN. */
   rowEntropy(x: Operand, out: Operand): void;
+  /**
+   * What pruning takes of importances S = y²·h, and half its derivatives (see `prunedEnergyInto`): y and out `[n, d]`, h
+   * along `inputAxis` or `undefined` for ones; with M the `count` smallest S of every `group` consecutive inputs (ties and
+   * NaN as in `smallest`), out = M·y·h and energy `[inputs]` = Σ over the other axis of M·y². `out` may be `y` itself.
+   */
+  prunedEnergy(
+    y: Operand,
+    h: Operand | undefined,
+    out: Operand,
+    energy: Operand,
+    options: PrunedEnergyOptions,
+  ): void;
+  /**
+   * Entropies of S = y²·h and half their derivatives (see `groupEntropyInto`): y and out `[n, d]`, groups along `axis`, h
+   * along it or `undefined` for ones. entropies: one for each group, 0 for zeros. With slope s = −(ln p + E)/ΣS (p at least
+   * 1e-30; 0 in a group of zeros), out (+)= s·y·h and energy (along `axis`) = Σ over groups of s·y². Unless it is
+   * accumulated onto, `out` may be `y` itself.
+   */
+  groupEntropy(
+    y: Operand,
+    h: Operand | undefined,
+    out: Operand,
+    energy: Operand,
+    entropies: Operand,
+    options: GroupEntropyOptions,
+  ): void;
   /** `out = alpha·xᵀ·x (+ out)`: x `[n, d]`, out `[d, d]`, both triangles written. */
   syrk(x: Operand, out: Operand, options: MatmulOptions): void;
   /**
@@ -173,6 +199,17 @@ export interface MatmulOptions {
    * Default: all of it.
    */
   readonly triangle?: "upper" | "lower";
+}
+
+export interface PrunedEnergyOptions {
+  readonly inputAxis: 0 | 1;
+  readonly group: number;
+  readonly count: number;
+}
+
+export interface GroupEntropyOptions {
+  readonly axis: 0 | 1;
+  readonly accumulate: boolean;
 }
 
 export interface TriangularSolveOptions {
