@@ -1,6 +1,7 @@
 import { bufferCases } from "./cases/buffers.js";
 import { elementwiseCases } from "./cases/elementwise.js";
 import { fusedCases } from "./cases/fused.js";
+import { importanceCases } from "./cases/importance.js";
 import { indexingCases } from "./cases/indexing.js";
 import { matmulCases } from "./cases/matmul.js";
 import { panelCases } from "./cases/panels.js";
@@ -41,5 +42,6 @@ export function conformanceCases(options: ConformanceOptions = {}): ConformanceC
     ...panelCases(settings),
     ...symmetricCases(settings),
     ...fusedCases(settings),
+    ...importanceCases(settings),
   ];
 }

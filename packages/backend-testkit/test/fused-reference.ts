@@ -101,6 +101,63 @@ export function createFusedCpu(): Backend & { kernels: FusedKernels } {
         const p = row.map((value) => value / sum);
         return [-total(p.map((share) => (share === 0 ? 0 : share * Math.log(share))))];
       }),
+    prunedEnergy(y, h, out, energy, { inputAxis, group, count }) {
+      const [n, d] = y.shape as [number, number];
+      const at = reader(y);
+      const scale = h ? reader(h) : () => 1;
+      // Element i of the inputs, j of the others.
+      const get = (i: number, j: number) => (inputAxis === 1 ? at(j, i) : at(i, j));
+      const [inputs, others] = inputAxis === 1 ? [d, n] : [n, d];
+      const S = (i: number, j: number) => Math.fround(Math.fround(get(i, j) ** 2) * scale(i));
+      const before = (a: number, b: number, j: number) => {
+        const [p, q] = [S(a, j), S(b, j)];
+        if (Number.isNaN(p) || Number.isNaN(q)) return Number.isNaN(p) ? Number.isNaN(q) && a < b : true;
+        return p < q || (p === q && a < b);
+      };
+      const pruned = range(inputs).map((i) => {
+        const first = i - (i % group);
+        const rest = range(group).map((k) => first + k);
+        return range(others).map((j) => (rest.filter((k) => before(k, i, j)).length < count ? get(i, j) : 0));
+      });
+      const half = range(n).map((r) =>
+        range(d).map((c) => {
+          const [i, j] = inputAxis === 1 ? [c, r] : [r, c];
+          return pruned[i]![j]! * scale(i);
+        }),
+      );
+      const sums = pruned.map((row, i) => total(row.map((value, j) => Math.fround(value * get(i, j)))));
+      write(out, half.flat());
+      write(energy, sums);
+    },
+    groupEntropy(y, h, out, energy, entropies, { axis, accumulate }) {
+      const [n, d] = y.shape as [number, number];
+      const [at, before] = [reader(y), accumulate ? reader(out) : () => 0];
+      const scale = h ? reader(h) : () => 1;
+      const get = (i: number, g: number) => (axis === 1 ? at(g, i) : at(i, g));
+      const [length, groups] = axis === 1 ? [d, n] : [n, d];
+      const found = range(groups).map((g) => {
+        const S = range(length).map((i) => get(i, g) ** 2 * scale(i));
+        const sum = total(S);
+        const logs = S.map((value) => Math.log(Math.max(1e-30, sum === 0 ? 0 : value / sum)));
+        const entropy = sum === 0 ? 0 : -total(S.map((value, i) => (value / sum) * logs[i]!));
+        return { entropy, slopes: logs.map((log) => (sum === 0 ? 0 : -(log + entropy) / sum)) };
+      });
+      const half = range(n).map((r) =>
+        range(d).map((c) => {
+          const [i, g] = axis === 1 ? [c, r] : [r, c];
+          return before(r, c) + found[g]!.slopes[i]! * get(i, g) * scale(i);
+        }),
+      );
+      write(out, half.flat());
+      write(
+        energy,
+        range(length).map((i) => total(found.map(({ slopes }, g) => slopes[i]! * get(i, g) ** 2))),
+      );
+      write(
+        entropies,
+        found.map(({ entropy }) => entropy),
+      );
+    },
     syrk(x, out, { accumulate, alpha }) {
       const [at, before] = [reader(x), accumulate ? reader(out) : () => 0];
       const [n, d] = x.shape as [number, number];

@@ -298,6 +298,26 @@ const sabotages: readonly (readonly [mistake: string, caught: string, sabotage: 
     }),
   ],
   [
+    "takes the inputs in reverse",
+    "fused prunedEnergy",
+    (good) => ({
+      prunedEnergy(y, h, out, energy, options) {
+        const size = y.shape[options.inputAxis]!;
+        const turned = y.strides.with(options.inputAxis, -y.strides[options.inputAxis]!);
+        const offset = y.offset + Math.max(0, size - 1) * y.strides[options.inputAxis]!;
+        good.prunedEnergy(size === 0 ? y : { ...y, strides: turned, offset }, h, out, energy, options);
+      },
+    }),
+  ],
+  [
+    "forgets what it should add to",
+    "fused groupEntropy",
+    (good) => ({
+      groupEntropy: (y, h, out, energy, entropies, { axis }) =>
+        good.groupEntropy(y, h, out, energy, entropies, { axis, accumulate: false }),
+    }),
+  ],
+  [
     "writes one triangle",
     "fused syrk",
     (good) => ({

@@ -16,6 +16,7 @@ import { copyOperand, fillOperand } from "./kernels/copy.js";
 import { binary, select, unary } from "./kernels/elementwise.js";
 import { crossEntropy, rmsNorm, rope, rowEntropy, softmax, swiglu } from "./kernels/fused.js";
 import { qrPanel } from "./kernels/householder.js";
+import { groupEntropy, prunedEnergy } from "./kernels/importance.js";
 import { gather, scatterAdd } from "./kernels/indexing.js";
 import { matmul } from "./kernels/matmul.js";
 import { choleskyPanel } from "./kernels/panels.js";
@@ -149,6 +150,9 @@ function bindKernels(engine: () => Engine): RequiredKernels & FusedKernels {
     attention: (q, k, v, out, options) => attention(engine(), q, k, v, out, options),
     swiglu: (gate, up, out) => swiglu(engine(), gate, up, out),
     rowEntropy: (x, out) => rowEntropy(engine(), x, out),
+    prunedEnergy: (y, h, out, energy, options) => prunedEnergy(engine(), y, h, out, energy, options),
+    groupEntropy: (y, h, out, energy, entropies, options) =>
+      groupEntropy(engine(), y, h, out, energy, entropies, options),
     syrk: (x, out, options) => syrk(engine(), x, out, options),
     tridiagonalPanel: (a, v, w, factors) => tridiagonalPanel(engine(), a, v, w, factors),
   };

@@ -106,6 +106,7 @@ export const f32 = {
 };
 
 export const f64 = {
+  load: loadOf("f64", 0x2b),
   const: (value: number): F64 => make("f64", [0x44, ...bytesOfF64(value)]),
   load: loadOf("f64", 0x2b),
   add: binaryOf<"f64", "f64">("f64", 0xa0),
@@ -224,6 +225,8 @@ export const f32x4 = {
   /** `a < b ? b : a`. */
   pmax: v2(0xeb),
   convertI32x4S: v1(0xfa),
+  /** Two f64 to the low lanes, 0 in the others. */
+  demoteF64x2Zero: v1(0x5e),
   /** a·b + c, fused where the processor can (relaxed SIMD). */
   relaxedMadd: (a: V128, b: V128, c: V128): V128 =>
     make("v128", [...a.code, ...b.code, ...c.code, ...simd(0x105)]),

@@ -4,7 +4,9 @@ import { defineElementwise } from "../emit/elementwise.js";
 import { defineFused } from "../emit/fused.js";
 import { defineGemv } from "../emit/gemm.js";
 import { defineGemm } from "../emit/gemm-tasks.js";
+import { defineGroupEntropy } from "../emit/group-entropy.js";
 import { definePanelKernels } from "../emit/panels.js";
+import { definePrunedEnergy } from "../emit/pruned-energy.js";
 import { defineReductions } from "../emit/reduce.js";
 import { defineSmallest } from "../emit/smallest.js";
 import { defineStridedCopies } from "../emit/strided.js";
@@ -49,6 +51,8 @@ function emitModule(features: Features, shared: boolean): ModuleBuilder {
   defineFused(m);
   defineAttention(m, tile);
   defineSmallest(m);
+  definePrunedEnergy(m);
+  defineGroupEntropy(m);
   return m;
 }
 
