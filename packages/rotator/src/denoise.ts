@@ -20,6 +20,7 @@ import { type RotationProblem, rotationProblem } from "./problem.js";
 import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
 import { siteFigures, siteReports } from "./report.js";
 import { identityRotation, ownRotation, type Rotation } from "./rotation.js";
+import { checkRowSample, type RowSample } from "./row-sample.js";
 import { type ResolvedSettings, type RotationSettings, resolveSettings } from "./settings.js";
 import { startingPoint } from "./start.js";
 
@@ -30,6 +31,11 @@ export interface DenoiseOptions extends RotationSettings {
   readonly pattern?: SparsityPattern | string | number;
   /** R1 is block-diagonal with that many equal blocks. Default 1. */
   readonly r1Blocks?: number;
+  /**
+   * Share of the rows that the first 60 % of the steps see, drawn by seed; the others see all. Default 1. An object sets
+   * both: `{ share: 0.25, until: 0.6 }`.
+   */
+  readonly rowSample?: number | { readonly share: number; readonly until: number };
   /** Of everything that is drawn. Default 0. */
   readonly seed?: number;
   /** Ends the solver early; default: never. */
@@ -53,11 +59,15 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
   const pattern = parsePattern(options.pattern ?? "2:4");
   const settings = resolveSettings(options);
   checkBlocks(r1Blocks, block.hiddenSize, groupSize(pattern));
+  const rowSample = rowSampleOf(options, groupSize(pattern));
   signal?.throwIfAborted();
   const problem = await rotationProblem(block, options.importance);
   try {
+    const sampling = rowSample && { rowSample };
     const objective =
-      settings.objective === "direct" ? directObjective(problem, pattern) : entropyObjective(problem);
+      settings.objective === "direct"
+        ? directObjective(problem, pattern, sampling)
+        : entropyObjective(problem, sampling);
     using identity = identityRotation(block);
     const { R1: I1, R2: I2 } = identity;
     const unrotated = await valueAt(objective, [I1, I2]);
@@ -71,6 +81,13 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
   } finally {
     problem.dispose();
   }
+}
+
+function rowSampleOf({ rowSample = 1 }: DenoiseOptions, group: number): RowSample | undefined {
+  if (rowSample === 1) return undefined;
+  const chosen = { ...(typeof rowSample === "number" ? { share: rowSample, until: 0.6 } : rowSample), group };
+  checkRowSample(chosen);
+  return chosen;
 }
 
 interface SolveOptions extends DenoiseOptions {

@@ -1,9 +1,9 @@
 import { checkPatternFits, formatPattern, type SparsityPattern } from "@denoise-rotator/contracts";
-import { tidy, where } from "@denoise-rotator/core";
+import { prunedEnergyInto, tidy } from "@denoise-rotator/core";
 import type { OrthogonalObjective } from "@denoise-rotator/manifold";
-import { type Segment, type SegmentTerm, segmentObjective } from "./objective.js";
+import { type ObjectiveOptions, type Segment, type SegmentTerm, segmentObjective } from "./objective.js";
 import type { RotationProblem } from "./problem.js";
-import { prunedMask } from "./pruned-mask.js";
+import { prunedOf } from "./pruned-mask.js";
 
 /**
  * The importance that `pattern` would prune, as a share of each matrix's total, summed over the seven matrices:
@@ -12,10 +12,17 @@ import { prunedMask } from "./pruned-mask.js";
  *
  * @throws ShapeError naming the site whose inputs M does not divide.
  */
-export function directObjective(problem: RotationProblem, pattern: SparsityPattern): OrthogonalObjective {
+export function directObjective(
+  problem: RotationProblem,
+  pattern: SparsityPattern,
+  options: ObjectiveOptions = {},
+): OrthogonalObjective {
   checkPatternOfProblem(problem, pattern);
-  return segmentObjective(`direct ${formatPattern(pattern)}`, problem, (segment) =>
-    tidy(() => directTerm(segment, pattern)),
+  return segmentObjective(
+    `direct ${formatPattern(pattern)}`,
+    problem,
+    (segment) => tidy(() => directTerm(segment, pattern)),
+    options,
   );
 }
 
@@ -24,16 +31,11 @@ export function checkPatternOfProblem(problem: RotationProblem, pattern: Sparsit
   const { siteNames, hiddenSize, heads, down } = problem;
   checkPatternFits(pattern, hiddenSize, siteNames.qProj);
   checkPatternFits(pattern, heads.count * heads.dim, siteNames.oProj);
-  checkPatternFits(pattern, down.shape[1]!, siteNames.downProj);
+  checkPatternFits(pattern, down.shape[0]!, siteNames.downProj);
 }
 
-/** f = Σ M·Y²·h, ½·∂Y = M·Y·h, ∂h = Σ_outputs M·Y². */
+/** f = Σ M·Y²·h = Σ energy·h, ½·∂Y = M·Y·h, ∂h = energy. */
 function directTerm({ Y, h, inputAxis }: Segment, pattern: SparsityPattern): SegmentTerm {
-  const squared = Y.square();
-  const spread = h && (inputAxis === 1 ? h : h.unsqueeze(1));
-  const mask = prunedMask(spread ? squared.mul(spread) : squared, pattern, inputAxis);
-  const pruned = where(mask, Y, 0);
-  if (!h || !spread) return { value: pruned.mul(Y).sum(), halfDY: pruned, dh: undefined };
-  const dh = pruned.mul(Y).sum({ axis: 1 - inputAxis });
-  return { value: dh.mul(h).sum(), halfDY: pruned.mul(spread), dh };
+  const energy = prunedEnergyInto(Y, { h, inputAxis, ...prunedOf(pattern, Y.shape[inputAxis]!) });
+  return h ? { value: energy.mul(h).sum(), dh: energy } : { value: energy.sum(), dh: undefined };
 }

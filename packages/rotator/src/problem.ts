@@ -11,6 +11,7 @@ import {
 } from "@denoise-rotator/contracts";
 import { assertFinite, concat, OptionError, type Tensor, tidy, where } from "@denoise-rotator/core";
 import { type ColumnMetric, columnMetric, unrotatedScale } from "./column-metric.js";
+import { type PackedWeights, type Part, parts, rowsFrom } from "./packed-weights.js";
 
 /**
  * A block's weights and statistics, packed for the objectives. Every matrix is divided by the root of its total
@@ -23,16 +24,18 @@ export interface RotationProblem {
   readonly hiddenSize: number;
   readonly heads: HeadLayout;
   readonly siteNames: Readonly<Record<SiteRole, string>>;
+  /** All weights in one matrix; the next five are windows onto it. */
+  readonly packed: PackedWeights;
   /** Rows of q, then of k: `[(heads + keyValueHeads)·dim, hidden]`. */
   readonly queryKey: Tensor;
+  /** Rows of gate, then of up: `[2·intermediate, hidden]`. */
+  readonly gateUp: Tensor;
+  /** down transposed, `[intermediate, hidden]`: a row for each of its inputs. */
+  readonly down: Tensor;
   /** `[keyValueHeads·dim, hidden]`. */
   readonly value: Tensor;
   /** o transposed, `[heads·dim, hidden]`: a row for each of its inputs. */
   readonly output: Tensor;
-  /** Rows of gate, then of up: `[2·intermediate, hidden]`. */
-  readonly gateUp: Tensor;
-  /** `[hidden, intermediate]`. */
-  readonly down: Tensor;
   /** Column metrics of what q, k, v read and of what gate, up read, `[hidden, hidden]`. */
   readonly attentionMetric: ColumnMetric | undefined;
   readonly mlpMetric: ColumnMetric | undefined;
@@ -74,21 +77,35 @@ export async function rotationProblem(block: DecoderBlock, importance: Importanc
     const wholeDown = await metric("downProj");
     const downScale = own(wholeDown && unrotatedScale(wholeDown));
     wholeDown?.matrix.dispose();
-    const packed = tidy(() => {
+    const weights = tidy(() => {
       const hidden = (role: SiteRole, metric: ColumnMetric | undefined) =>
         withUnitTotal(site[role].weight, hiddenTotal(site[role].weight, metric));
       const inner = (role: SiteRole, h: Tensor | undefined) =>
-        withUnitTotal(site[role].weight, scaledTotal(site[role].weight, h));
-      return {
-        queryKey: concat([hidden("qProj", attentionMetric), hidden("kProj", attentionMetric)]),
-        value: hidden("vProj", attentionMetric),
-        output: inner("oProj", outputScale).transpose().contiguous(),
-        gateUp: concat([hidden("gateProj", mlpMetric), hidden("upProj", mlpMetric)]),
-        down: inner("downProj", downScale),
-      };
+        withUnitTotal(site[role].weight, scaledTotal(site[role].weight, h)).transpose();
+      return concat([
+        hidden("qProj", attentionMetric),
+        hidden("kProj", attentionMetric),
+        hidden("gateProj", mlpMetric),
+        hidden("upProj", mlpMetric),
+        inner("downProj", downScale),
+        hidden("vProj", attentionMetric),
+        inner("oProj", outputScale),
+      ]);
     });
+    made.push(weights);
     outputScale?.dispose();
-    for (const tensor of Object.values(packed)) made.push(tensor);
+    const inputs = (role: SiteRole) => site[role].weight.shape[1]!;
+    const outputs = (role: SiteRole) => site[role].weight.shape[0]!;
+    const rows = rowsFrom({
+      queryKey: outputs("qProj") + outputs("kProj"),
+      gateUp: outputs("gateProj") + outputs("upProj"),
+      down: inputs("downProj"),
+      value: outputs("vProj"),
+      output: inputs("oProj"),
+    });
+    const windows = Object.fromEntries(parts.map((part) => [part, weights.slice(rows[part])]));
+    made.push(...Object.values(windows));
+    const dispose = () => made.forEach((tensor) => void tensor.dispose());
     return {
       name: block.name,
       hiddenSize: block.hiddenSize,
@@ -97,9 +114,9 @@ export async function rotationProblem(block: DecoderBlock, importance: Importanc
         SiteRole,
         string
       >,
-      ...packed,
-      ...{ attentionMetric, mlpMetric, outputMetric, downScale },
-      dispose: () => made.forEach((tensor) => void tensor.dispose()),
+      packed: { weights, rows, downScale, factor: 1, dispose },
+      ...(windows as Record<Part, Tensor>),
+      ...{ attentionMetric, mlpMetric, outputMetric, downScale, dispose },
     };
   } catch (error) {
     for (const tensor of made) tensor.dispose();

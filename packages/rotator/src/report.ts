@@ -47,7 +47,7 @@ export function rotatedImportances(
     const outputHeads = output.matmul(R1).reshape([keyValueCount, count / keyValueCount, dim, hiddenSize]);
     const v = R2.transpose().matmul(valueHeads).reshape(value.shape);
     const o = shared.transpose().matmul(outputHeads).reshape(output.shape).transpose();
-    const intermediate = down.shape[1]!;
+    const intermediate = down.shape[0]!;
     return {
       qProj: qk.slice([0, count * dim]),
       kProj: qk.slice([count * dim]),
@@ -55,7 +55,7 @@ export function rotatedImportances(
       oProj: importance(o, perHead?.reshape([count * dim])),
       gateProj: gu.slice([0, intermediate]),
       upProj: gu.slice([intermediate]),
-      downProj: importance(R1.transpose().matmul(down), problem.downScale),
+      downProj: importance(down.matmul(R1).transpose(), problem.downScale),
     };
   });
 }
@@ -79,7 +79,7 @@ export async function siteFigures(
       siteRoles.flatMap((role) => {
         const S = importances[role];
         const pruned = tidy(() =>
-          fits(S) ? where(prunedMask(S, pattern, 1), S, 0).sum() : S.sum().mul(Number.NaN),
+          fits(S) ? where(prunedMask(S, pattern), S, 0).sum() : S.sum().mul(Number.NaN),
         );
         return [siteEntropy(S, role), pruned];
       }),

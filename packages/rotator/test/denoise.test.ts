@@ -1,5 +1,6 @@
 import { type Importance, type SiteRole, siteOf } from "@denoise-rotator/contracts";
 import {
+  createCpuBackend,
   fromArray,
   NonFiniteError,
   OptionError,
@@ -125,7 +126,7 @@ describe("denoise", () => {
   });
 
   it("should leave nothing behind but the rotation", async () => {
-    const block = await captured();
+    const block = await captured({ backend: createCpuBackend() });
     const { capabilities } = block.inputs.backend;
     const before = capabilities.allocatedBytes();
     for (const objective of ["direct", "entropy"] as const) {
@@ -140,7 +141,7 @@ describe("denoise", () => {
   });
 
   it("should stop when told to, and leave nothing behind", async () => {
-    const block = await captured();
+    const block = await captured({ backend: createCpuBackend() });
     const { capabilities } = block.inputs.backend;
     const before = capabilities.allocatedBytes();
     const controller = new AbortController();

@@ -8,6 +8,7 @@ import {
 } from "@denoise-rotator/contracts";
 import {
   attention,
+  type Backend,
   type CreationOptions,
   type DType,
   gram,
@@ -26,6 +27,7 @@ export interface ToyOptions {
   tokens?: number;
   seed?: number;
   dtype?: DType;
+  backend?: Backend;
   biases?: boolean;
   /** Query head i reads key/value head i mod n, which is not what `heads` declares. */
   interleaved?: boolean;
@@ -51,7 +53,7 @@ export class ToyBlock implements DecoderBlock {
   constructor(options: ToyOptions = {}) {
     const { hidden = 16, heads = gqa, intermediate = 24, tokens = 40, seed = 1, dtype = "f64" } = options;
     const random = new Random(seed);
-    const init: CreationOptions = { dtype };
+    const init: CreationOptions = { dtype, ...(options.backend ? { backend: options.backend } : {}) };
     const [q, kv] = [heads.count * heads.dim, heads.keyValueCount * heads.dim];
     const shapes: Record<SiteRole, [number, number]> = {
       qProj: [q, hidden],
