@@ -36,6 +36,34 @@ const products = ({ sizes: [m, n, k], layouts, accumulate }: Case): number[][] =
 };
 
 describe("threads", () => {
+  it("should give the same importance terms whatever their number", () => {
+    const [n, d] = [320, 260];
+    const given = [f32([n, d], normals(n * d, 7)), f32([d], normals(d, 8).map(Math.abs))];
+    const others = [blank("f32", [n, d], 0.25), blank("f32", [d], 0), blank("f32", [n], 0)];
+    const results = backends.map((backend) => {
+      const [y, h, out, perColumn, perRow] = [...given, ...others].map((each) => place(backend, each));
+      const found: number[][] = [];
+      const keep = (...outs: (typeof y)[]) => found.push(...outs.map((each) => values(backend, each!)));
+      for (const group of [4, d]) {
+        const options = { inputAxis: 1, group, count: group / 2 } as const;
+        backend.kernels.prunedEnergy!(y!, h!, out!, perColumn!, options);
+        keep(out, perColumn);
+      }
+      for (const group of [4, 8, n]) {
+        const options = { inputAxis: 0, group, count: group / 2 } as const;
+        backend.kernels.prunedEnergy!(y!, undefined, out!, perRow!, options);
+        keep(out, perRow);
+      }
+      backend.kernels.groupEntropy!(y!, h!, out!, perColumn!, perRow!, { axis: 1, accumulate: false });
+      keep(out, perColumn, perRow);
+      backend.kernels.groupEntropy!(y!, undefined, out!, perRow!, perColumn!, { axis: 0, accumulate: true });
+      keep(out, perRow, perColumn);
+      for (const each of [y, h, out, perColumn, perRow]) backend.free(each!.buffer);
+      return found;
+    });
+    for (const result of results.slice(1)) expect(result).toEqual(results[0]);
+  });
+
   it("should give the same bits whatever their number", () => {
     const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 150, max: 420 }));
     const cases = fc.record({

@@ -106,7 +106,6 @@ export const f32 = {
 };
 
 export const f64 = {
-  load: loadOf("f64", 0x2b),
   const: (value: number): F64 => make("f64", [0x44, ...bytesOfF64(value)]),
   load: loadOf("f64", 0x2b),
   add: binaryOf<"f64", "f64">("f64", 0xa0),

@@ -1,9 +1,10 @@
 import { f32, f32x4, f64, f64x2, i32, i32x4, type Local, type V128, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
-import { log } from "./math.js";
+import { type Bundle, keep } from "./bundle.js";
 import { addWide } from "./reduce.js";
 import { eachVector, storeLanes } from "./row-loops.js";
+import { log } from "./transcendental.js";
 import { narrow, wideTotal } from "./wide-sums.js";
 
 /*
@@ -17,8 +18,14 @@ const importance = (y: V128, h: V128): V128 => f32x4.mul(f32x4.mul(y, y), h);
 const inverseOf = (m: ModuleBuilder, total: V128): V128 =>
   v128.andnot(f32x4.div(m.f32(1), total), f32x4.eq(total, v128.zero));
 
-/** ln p, p at least 1e-30. */
-const logOf = (m: ModuleBuilder, f: FunctionBuilder, p: V128): V128 => log(m, f, f32x4.pmax(p, m.f32(1e-30)));
+/** ln p of vectors side by side, p at least 1e-30. */
+const logsOf = (m: ModuleBuilder, f: FunctionBuilder, probabilities: Bundle): Bundle =>
+  log(
+    m,
+    f,
+    keep(f, probabilities, (p) => f32x4.pmax(p, m.f32(1e-30))),
+  );
+const logOf = (m: ModuleBuilder, f: FunctionBuilder, p: V128): V128 => logsOf(m, f, [p])[0]!;
 
 const parameters = {
   y: "i32",
@@ -38,7 +45,7 @@ const parameters = {
  */
 function defineEntropyRows(m: ModuleBuilder): void {
   m.define("groupEntropyRows", parameters, (f, p) => {
-    const keep = f.let(i32x4.splat(p.accumulate));
+    const added = f.let(i32x4.splat(p.accumulate));
     const [x, scale, to, sums] = f.locals("i32", 4);
     const [low, high] = f.locals("v128", 2);
     const restart = () => {
@@ -79,7 +86,7 @@ function defineEntropyRows(m: ModuleBuilder): void {
         const y = f.let(v128.load(x));
         const slopeY = f.let(f32x4.mul(slope, y));
         const half = f32x4.mul(slopeY, v128.load(scale));
-        storeLanes(f, to, f32x4.add(half, v128.and(v128.load(to), keep)), partial?.lanes);
+        storeLanes(f, to, f32x4.add(half, v128.and(v128.load(to), added)), partial?.lanes);
         const energy = f.let(f32x4.mul(slopeY, y));
         if (partial) f.set(energy, v128.and(energy, partial.mask));
         const upper = v128.shuffle32(energy, energy, [2, 3, 2, 3]);
@@ -101,7 +108,7 @@ function strip(
   m: ModuleBuilder,
   f: FunctionBuilder,
   p: { readonly [K in keyof typeof parameters | "hStep"]: Local<"i32"> },
-  keep: V128,
+  added: V128,
   width: number,
   lanes?: Local<"i32">,
 ): void {
@@ -120,19 +127,20 @@ function strip(
       f.advance(scale, p.hStep);
     });
   };
-  const sumUp = (term: (i: number) => V128): V128[] => {
+  const sumUp = (terms: () => readonly V128[]): V128[] => {
     for (const sum of [...low, ...high]) f.set(sum, v128.zero);
     everyRow(() => {
-      for (const i of vectors) addWide(f, low[i]!, high[i]!, term(i));
+      for (const [i, term] of terms().entries()) addWide(f, low[i]!, high[i]!, term);
     });
     return vectors.map((i) => f.let(narrow(low[i]!, high[i]!)));
   };
   const S = (i: number) => importance(v128.load(x, 16 * i), h);
-  const inverse = sumUp(S).map((total) => f.let(inverseOf(m, total)));
-  const probability = (i: number) => f.let(f32x4.mul(S(i), inverse[i]!));
-  const E = sumUp((i) => {
-    const p = probability(i);
-    return f32x4.mul(p, logOf(m, f, p));
+  const inverse = sumUp(() => vectors.map(S)).map((total) => f.let(inverseOf(m, total)));
+  const probabilities = () => vectors.map((i) => f.let(f32x4.mul(S(i), inverse[i]!)));
+  const E = sumUp(() => {
+    const all = probabilities();
+    const logs = logsOf(m, f, all);
+    return all.map((p, i) => f32x4.mul(p, logs[i]!));
   }).map((sum) => f.let(f32x4.neg(sum)));
   for (const i of vectors) f.store(p.entropies, E[i]!, 16 * i);
   f.set(to, p.out);
@@ -141,11 +149,12 @@ function strip(
   everyRow(() => {
     f.set(rowLow, v128.zero);
     f.set(rowHigh, v128.zero);
+    const logs = logsOf(m, f, probabilities());
     for (const i of vectors) {
-      const slope = f32x4.neg(f32x4.mul(f32x4.add(logOf(m, f, probability(i)), E[i]!), inverse[i]!));
+      const slope = f32x4.neg(f32x4.mul(f32x4.add(logs[i]!, E[i]!), inverse[i]!));
       const y = f.let(v128.load(x, 16 * i));
       const slopeY = f.let(f32x4.mul(slope, y));
-      const half = f.let(f32x4.add(f32x4.mul(slopeY, h), v128.and(v128.load(to, 16 * i), keep)));
+      const half = f.let(f32x4.add(f32x4.mul(slopeY, h), v128.and(v128.load(to, 16 * i), added)));
       f.set(at, i32.add(to, 16 * i));
       if (!lanes) f.store(at, half);
       else
@@ -169,7 +178,7 @@ function strip(
  */
 function defineEntropyColumns(m: ModuleBuilder): void {
   m.define("groupEntropyColumns", { ...parameters, hStep: "i32" }, (f, p) => {
-    const keep = f.let(i32x4.splat(p.accumulate));
+    const added = f.let(i32x4.splat(p.accumulate));
     const sums = f.let(p.energy);
     f.repeat(p.rows, () => {
       f.store(sums, f64.const(0));
@@ -182,7 +191,7 @@ function defineEntropyColumns(m: ModuleBuilder): void {
     f.while(
       () => i32.geS(p.columns, 4 * stripVectors),
       () => {
-        strip(m, f, p, keep, stripVectors);
+        strip(m, f, p, added, stripVectors);
         advance(4 * stripVectors);
       },
     );
@@ -191,7 +200,7 @@ function defineEntropyColumns(m: ModuleBuilder): void {
       () => i32.gtS(p.columns, 0),
       () => {
         f.setInt(lanes, i32.min(p.columns, 4));
-        strip(m, f, p, keep, 1, lanes);
+        strip(m, f, p, added, 1, lanes);
         advance(4);
       },
     );

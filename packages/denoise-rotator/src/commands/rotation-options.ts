@@ -22,5 +22,6 @@ export function addRotationOptions(command: Command): Command {
       "--rotation-importance <name>",
       "what rotations concentrate: same as the pruner, or that of another",
     )
+    .option("--row-sample <share>", "rows that the first 60 % of the steps see (default: all)", positive)
     .option("--r1-blocks <k>", "equal diagonal blocks of each residual rotation", integer(1));
 }

@@ -44,6 +44,8 @@ export interface PruneOptions {
   readonly rotationImportance?: string;
   /** Equal diagonal blocks that R1 consists of; default 1. */
   readonly r1Blocks?: number;
+  /** Share of the rows that the first 60 % of the steps see; default 1. */
+  readonly rowSample?: number;
   /** `pcg` solves anew for the kept weights, whatever the pruner. Default `none`. */
   readonly refine?: Refinement;
   /** Aims at the dense model's outputs with the pruned model's inputs. Default false. */
@@ -109,6 +111,7 @@ export interface ResolvedOptions {
   readonly start: RotationStart;
   readonly rotationImportance: string;
   readonly r1Blocks: number;
+  readonly rowSample: number;
   readonly refine: Refinement;
   readonly match: boolean;
   readonly transport: boolean;
@@ -140,6 +143,11 @@ function positiveInteger(option: string, value: number, least = 1): number {
   return value;
 }
 
+function share(option: string, value: number): number {
+  if (!(value > 0 && value <= 1)) throw new OptionError(`${option} ${value}: a number in (0, 1]`);
+  return value;
+}
+
 /** What the rotation's options come to; their preset fills in what is left out. */
 function rotationOptions(options: PruneOptions) {
   const optional = <T extends string>(option: string, value: T | undefined, allowed: readonly T[]) => {
@@ -164,6 +172,7 @@ function rotationOptions(options: PruneOptions) {
     start: resolved.start,
     rotationImportance: oneOf("--rotation-importance", importance, [sameImportance, ...prunerNames()]),
     r1Blocks: positiveInteger("--r1-blocks", options.r1Blocks ?? 1),
+    rowSample: share("--row-sample", options.rowSample ?? 1),
   };
 }
 

@@ -68,6 +68,7 @@ async function obtain(context: BlockContext): Promise<Obtained> {
     ...(options.newtonSchulzSteps === null ? {} : { newtonSchulzSteps: options.newtonSchulzSteps }),
     start: options.start,
     r1Blocks: options.r1Blocks,
+    rowSample: options.rowSample,
     ...(options.seed === null ? {} : { seed: options.seed }),
     ...(signal ? { signal } : {}),
     onStep: ({ step, best }) =>
