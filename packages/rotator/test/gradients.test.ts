@@ -1,5 +1,5 @@
 import { type HeadLayout, parsePattern } from "@denoise-rotator/contracts";
-import { item, Random, stack, type Tensor, valueAndGrad } from "@denoise-rotator/core";
+import { createCpuBackend, item, Random, stack, type Tensor, valueAndGrad } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
 import { directObjective, entropyObjective, rotationProblem } from "../src/index.js";
 import { columnScales, importanceOf, randomOrthogonal } from "./importances.js";
@@ -48,7 +48,7 @@ describe("closed-form gradients", () => {
   }
 
   it("should leave no tensor behind but the gradients", async () => {
-    const block = new ToyBlock();
+    const block = new ToyBlock({ backend: createCpuBackend() });
     await block.capture();
     const [R1, R2] = randomPoint(gqa, 16);
     const { capabilities } = block.inputs.backend;
