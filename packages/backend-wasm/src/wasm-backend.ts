@@ -8,8 +8,8 @@ import {
   type RequiredKernels,
 } from "@denoise-rotator/core";
 import type { Block } from "./engine/arena.js";
-import { createEngine, type Engine } from "./engine/engine.js";
-import { supportsSimd } from "./engine/features.js";
+import { createEngine, type Engine, type EngineOptions } from "./engine/engine.js";
+import { chooseTurbo, supportsSimd } from "./engine/features.js";
 import { maximumArenaBytes } from "./engine/layout.js";
 import { attention } from "./kernels/attention.js";
 import { copyOperand, fillOperand } from "./kernels/copy.js";
@@ -25,6 +25,7 @@ import { argsort, smallest } from "./kernels/sort.js";
 import { syrk } from "./kernels/syrk.js";
 import { triangularSolve } from "./kernels/triangular-solve.js";
 import { tridiagonalPanel } from "./kernels/tridiagonal.js";
+import { agreesWithPlain } from "./kernels/turbo-check.js";
 import { defaultThreads, maximumThreads, supportsThreads } from "./threads/support.js";
 
 export interface WasmOptions {
@@ -36,6 +37,14 @@ export interface WasmOptions {
    * there is 1.
    */
   readonly threads?: number;
+  /**
+   * Experimental: matrix products in 256-bit operations by V8's revectoriser (Node 22 or newer on x64). They are checked
+   * against the plain kernels first; where they are missing or differ, the plain ones run and `onNotice` hears of it. The
+   * V8 flag it takes stays on in the process. Default false.
+   */
+  readonly turbo?: boolean;
+  /** Hears, once, that an option could not be honoured; default: a warning of the process or on the console. */
+  readonly onNotice?: (notice: string) => void;
 }
 
 /** A backend that can be released with `await using`. */
@@ -60,7 +69,30 @@ export async function wasm(options: WasmOptions = {}): Promise<WasmBackend> {
     throw new BackendError("this engine has no WebAssembly SIMD; use the cpu backend or a newer engine");
   }
   const threads = supportsThreads() ? wanted : 1;
-  return new Wasm(await createEngine({ limit: Math.min(limit, maximumArenaBytes(threads)), threads }));
+  const engine = { limit: Math.min(limit, maximumArenaBytes(threads)), threads };
+  return new Wasm(
+    options.turbo ? await turboEngine(engine, options.onNotice ?? warn) : await createEngine(engine),
+  );
+}
+
+/** An engine with turbo kernels that agree with the plain ones, else a plain one and a notice. */
+async function turboEngine(options: EngineOptions, notice: (text: string) => void): Promise<Engine> {
+  const choice = chooseTurbo(options.threads);
+  if ("missing" in choice) {
+    notice(`turbo: ${choice.missing}; the plain kernels run`);
+    return createEngine(options);
+  }
+  const engine = await createEngine({ ...options, turbo: choice.tile });
+  const plain = engine.plain!;
+  if (agreesWithPlain(engine, plain)) return engine;
+  notice("turbo: this engine's revectorised kernels differ from the plain ones, which run instead");
+  return plain;
+}
+
+function warn(notice: string): void {
+  const { process } = globalThis as { process?: { emitWarning?(text: string, name: string): void } };
+  if (process?.emitWarning) process.emitWarning(notice, "DenoiseRotatorWarning");
+  else console.warn(notice);
 }
 
 class Wasm implements WasmBackend {
@@ -72,7 +104,7 @@ class Wasm implements WasmBackend {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.kernels = bindKernels(() => this.#live());
-    const { tile, fma } = engine.features;
+    const { tile } = engine.features;
     const threads = engine.pool?.threads ?? 1;
     this.capabilities = {
       dtypes: ["f32", "i32", "bool", "f16", "bf16"],
@@ -80,9 +112,10 @@ class Wasm implements WasmBackend {
       maxBufferBytes: maximumArenaBytes(threads),
       allocatedBytes: () => this.#engine?.arena.allocated ?? 0,
       description: {
-        variant: fma ? "fma" : "mul+add",
+        variant: tile.fma ? "fma" : "mul+add",
         tile: `${tile.rows}x${tile.columns}`,
         threads,
+        turbo: engine.plain !== undefined,
       },
     };
   }

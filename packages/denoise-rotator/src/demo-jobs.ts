@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
-import { openBackend } from "./pipeline/backends.js";
+import { type BackendTuning, openBackend } from "./pipeline/backends.js";
 import { evaluate } from "./pipeline/evaluate.js";
 import { embeddedName, openNamedModel } from "./pipeline/named-model.js";
 import type { BackendName, ProgressEvent } from "./pipeline/options.js";
@@ -14,6 +14,7 @@ export interface DemoJob {
   readonly pruner?: "wanda" | "sparsegpt";
   readonly rotate: "none" | "per-block";
   readonly backend: BackendName;
+  readonly tuning: BackendTuning;
   readonly out: string;
   readonly evaluationWindows: number;
 }
@@ -31,18 +32,19 @@ export interface JobHooks {
 
 /** Prunes the embedded model as the job says, saves it, and evaluates what was saved. */
 export async function runDemoJob(job: DemoJob, hooks: JobHooks): Promise<DemoJobResult> {
-  const { pruner, rotate, backend, evaluationWindows } = job;
+  const { pruner, rotate, backend, tuning, evaluationWindows } = job;
   if (!pruner) return { evaluation: await evaluateCheckpoint(embeddedName, job, hooks), record: null };
   const out = join(job.out, `${pruner}-2of4-${rotate === "none" ? "plain" : "rotated"}`);
   const record = await pruneModel({
     ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, backend, out, force: true, evaluationWindows },
+    ...tuning,
     ...hooks,
   });
   return { evaluation: await evaluateCheckpoint(out, job, hooks), record };
 }
 
 async function evaluateCheckpoint(name: string, job: DemoJob, hooks: JobHooks): Promise<PerplexityResult> {
-  const device = await openBackend(job.backend);
+  const device = await openBackend(job.backend, job.tuning);
   try {
     await using model = await openNamedModel(name, device);
     return await evaluate(model, {

@@ -6,6 +6,8 @@ import type { BackendName, ProgressEvent } from "./pipeline/options.js";
 
 export interface DemoOptions {
   readonly backend: BackendName;
+  /** Experimental 256-bit kernels of the wasm backend; default false. */
+  readonly turbo?: boolean;
   /** Directory of the four results, each replaced. */
   readonly out: string;
   readonly evaluationWindows: number;
@@ -41,7 +43,13 @@ export interface DemoResult {
 export async function demo(options: DemoOptions): Promise<DemoResult> {
   const started = performance.now();
   const { backend, out, evaluationWindows, threads = Math.min(5, availableParallelism()) } = options;
-  const shared = { backend, out, evaluationWindows };
+  // Jobs share the cores: each backend takes its part of them.
+  const lanes = Math.min(threads, 5);
+  const tuning = {
+    threads: Math.max(1, Math.floor(availableParallelism() / lanes)),
+    turbo: options.turbo ?? false,
+  };
+  const shared = { backend, tuning, out, evaluationWindows };
   // The longest first, so that the lanes end together.
   const jobs: DemoJob[] = [
     { label: "sparsegpt 2:4 rotated", pruner: "sparsegpt", rotate: "per-block", ...shared },

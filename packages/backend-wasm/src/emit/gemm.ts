@@ -1,4 +1,4 @@
-import { f32, f32x4, i32, type Local, threadArea, v128 } from "../assembler/expressions.js";
+import { f32, f32x4, i32, type Local, threadArea, type V128, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
@@ -36,7 +36,7 @@ export function defineGemmBlock(m: ModuleBuilder, tile: GemmTile): void {
           f.doWhile(
             () => {
               f.set(b, p.b);
-              multiplyPanels(m, f, tile, acc, a, b, p.depth);
+              multiplyPanels(f, tile, acc, a, b, p.depth);
               const whole = i32.and(i32.geS(left, tile.rows), i32.geS(p.columns, tile.columns));
               f.if(
                 whole,
@@ -58,9 +58,11 @@ export function defineGemmBlock(m: ModuleBuilder, tile: GemmTile): void {
   );
 }
 
+const multiplyAdd = (tile: GemmTile, a: V128, b: V128, sum: V128): V128 =>
+  tile.fma ? f32x4.relaxedMadd(a, b, sum) : f32x4.add(f32x4.mul(a, b), sum);
+
 /** One panel of A times one of B into the accumulators; leaves `a` and `b` behind the panels. */
 function multiplyPanels(
-  m: ModuleBuilder,
   f: FunctionBuilder,
   tile: GemmTile,
   acc: Accumulators,
@@ -84,7 +86,7 @@ function multiplyPanels(
           acc.forEach((row, index) => {
             f.set(left, v128.load32Splat(a, (step * tile.rows + index) * 4));
             row.forEach((sum, column) => {
-              f.set(sum, m.madd(left, right[column]!, sum));
+              f.set(sum, multiplyAdd(tile, left, right[column]!, sum));
             });
           });
         }

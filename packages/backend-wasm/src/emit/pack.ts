@@ -72,7 +72,7 @@ export function definePackAlong(m: ModuleBuilder, name: string, width: number): 
   });
 }
 
-/** `width` consecutive elements times alpha; `width` is even. */
+/** `width` consecutive elements times alpha. */
 function copyScaledRow(
   f: FunctionBuilder,
   width: number,
@@ -132,7 +132,10 @@ function packWholePanel(f: FunctionBuilder, width: number, p: PackParameters): v
       });
       let group = 0;
       for (; group + 4 <= width; group += 4) transposeInto(f, width, group, values, mixed, to);
-      for (; group < width; group += 2) transposePairInto(f, width, group, values, mixed, to);
+      for (; group + 2 <= width; group += 2) transposePairInto(f, width, group, values, mixed, to);
+      if (group < width) {
+        for (let k = 0; k < 4; k++) f.storeLane(32, to, values[group]!, k, (k * width + group) * 4);
+      }
       f.advance(to, width * 16);
       f.advance(left, -4);
     },

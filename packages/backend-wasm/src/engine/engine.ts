@@ -12,9 +12,10 @@ import { defineSmallest } from "../emit/smallest.js";
 import { defineStridedCopies } from "../emit/strided.js";
 import { Pool } from "../threads/pool.js";
 import { Arena, type Block } from "./arena.js";
-import { detectFeatures, type Features } from "./features.js";
+import { detectFeatures, type Features, type GemmTile } from "./features.js";
 import { arenaStart, layout, threadAreaAt } from "./layout.js";
 import { Memory } from "./memory.js";
+import { compileRevectorised } from "./revectorise.js";
 
 /** An exported kernel: addresses, byte steps and counts as integers. */
 export type Native = (...args: number[]) => void;
@@ -30,6 +31,8 @@ export interface Engine {
   readonly kernelIndex: ReadonlyMap<string, number>;
   /** Further threads; `undefined` where there is one. */
   readonly pool: Pool | undefined;
+  /** With turbo: the same engine with the plain kernels of the matrix product instead. */
+  readonly plain: Engine | undefined;
 }
 
 export interface EngineOptions {
@@ -37,6 +40,14 @@ export interface EngineOptions {
   readonly limit: number;
   /** Threads including the caller's; more than 1 takes shared memory. */
   readonly threads: number;
+  /** Inner kernel for V8's revectoriser, beside the plain one. */
+  readonly turbo?: GemmTile | undefined;
+}
+
+function emitTurbo(tile: GemmTile, shared: boolean): ModuleBuilder {
+  const m = new ModuleBuilder({ fma: tile.fma, constantsAt: layout.constants, shared });
+  defineGemm(m, tile);
+  return m;
 }
 
 function emitModule(features: Features, shared: boolean): ModuleBuilder {
@@ -57,31 +68,39 @@ function emitModule(features: Features, shared: boolean): ModuleBuilder {
 }
 
 /** Emits, compiles and instantiates the kernels over a fresh memory. */
-export async function createEngine({ limit, threads }: EngineOptions): Promise<Engine> {
+export async function createEngine({ limit, threads, turbo }: EngineOptions): Promise<Engine> {
   const features = detectFeatures();
   const shared = threads > 1;
   const builder = emitModule(features, shared);
-  const module = await WebAssembly.compile(builder.encode());
+  const modules = [await WebAssembly.compile(builder.encode())];
+  if (turbo) modules.push(compileRevectorised(emitTurbo(turbo, shared).encode()));
   const memory = new Memory({ arenaStart: arenaStart(threads), limit, shared });
-  const environment = { memory: memory.wasm, threadArea: threadAreaAt(0) };
-  const { exports } = await WebAssembly.instantiate(module, { env: environment });
-  const native = exports as unknown as Record<string, Native>;
   memory.u8.set(builder.constants(), layout.constants);
+  const env = { memory: memory.wasm, threadArea: threadAreaAt(0) };
+  const kernels = modules.flatMap((module) =>
+    Object.entries(new WebAssembly.Instance(module, { env }).exports as unknown as Record<string, Native>),
+  );
   const arena = new Arena({
     start: arenaStart(threads),
     size: Math.min(memory.arenaSpan, limit),
     limit,
     grow: (span) => memory.grow(span),
   });
-  const kernels = Object.values(native);
-  return {
-    features,
+  const functions = kernels.map(([, run]) => run);
+  const pool = shared ? new Pool({ threads, memory: memory.wasm, modules, kernels: functions }) : undefined;
+  // Of kernels with one name the last counts: those of turbo.
+  const engineOf = (count: number, tile: GemmTile, plain: Engine | undefined): Engine => ({
+    features: { ...features, tile },
     memory,
     arena,
-    native,
-    kernelIndex: new Map(Object.keys(native).map((name, index) => [name, index])),
-    pool: shared ? new Pool({ threads, memory: memory.wasm, module, kernels }) : undefined,
-  };
+    native: Object.fromEntries(kernels.slice(0, count)),
+    kernelIndex: new Map(kernels.slice(0, count).map(([name], index) => [name, index])),
+    pool,
+    plain,
+  });
+  const plainCount = WebAssembly.Module.exports(modules[0]!).length;
+  const plain = engineOf(plainCount, features.tile, undefined);
+  return turbo ? engineOf(kernels.length, turbo, plain) : plain;
 }
 
 /** Runs `body` with a temporary block that is freed afterwards. */

@@ -52,9 +52,12 @@ export function gemm(engine: Engine, product: Product): void {
   } else blocked(engine, product);
 }
 
-/** Steps along k packed at once, and what they are padded to. */
-export function depthOf(tile: GemmTile, k: number): number {
-  return roundUp(Math.ceil(k / Math.ceil(k / tile.depth)), tile.unroll);
+/** Every unrolling divides this, so that stretches of k are the same for tiles of one depth. */
+const depthStep = 8;
+
+/** Steps along k packed at once: as few stretches as `tile.depth` allows, of equal length. */
+function depthOf(tile: GemmTile, k: number): number {
+  return roundUp(Math.ceil(k / Math.ceil(k / tile.depth)), depthStep);
 }
 
 /** Whether one thread can do the product by itself, with all of B packed. */

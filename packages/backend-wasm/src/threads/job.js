@@ -34,7 +34,7 @@ export const controlWords = 128;
  * Takes tasks of the open job until there are none.
  * @param {Int32Array} control
  * @param {Float64Array} table argument lists, one after the other
- * @param {readonly Kernel[]} kernels the module's exports in order
+ * @param {readonly Kernel[]} kernels the modules' exports in order
  */
 export function takeTasks(control, table, kernels) {
   const kernel = /** @type {Kernel} */ (kernels[/** @type {number} */ (control[word.kernel])]);

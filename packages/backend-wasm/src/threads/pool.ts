@@ -8,8 +8,8 @@ export interface PoolOptions {
   readonly threads: number;
   /** Shared. */
   readonly memory: WebAssembly.Memory;
-  readonly module: WebAssembly.Module;
-  /** The caller's instance of the module's exports, in order. */
+  readonly modules: readonly WebAssembly.Module[];
+  /** The caller's instances of the modules' exports, in order. */
   readonly kernels: readonly Kernel[];
 }
 
@@ -112,7 +112,7 @@ export class Pool {
   #start(): void {
     this.#throwFailure();
     if (this.#threads) return;
-    const { memory, module, threads } = this.#options;
+    const { memory, modules, threads } = this.#options;
     const common = {
       controlAt: layout.control,
       controlWords,
@@ -121,7 +121,7 @@ export class Pool {
     };
     this.#threads = Array.from({ length: threads - 1 }, (_, i) =>
       spawn(
-        { ...common, module, memory, threadArea: threadAreaAt(i + 1), spinMicroseconds: workerSpin },
+        { ...common, modules, memory, threadArea: threadAreaAt(i + 1), spinMicroseconds: workerSpin },
         (reason) => {
           this.#failure ??= reason;
         },

@@ -5,7 +5,7 @@ import { spinWhile, takeTasks, word } from "./job.js";
 
 /**
  * @typedef {object} WorkerStart
- * @property {WebAssembly.Module} module
+ * @property {readonly WebAssembly.Module[]} modules
  * @property {WebAssembly.Memory} memory shared
  * @property {number} threadArea start of this thread's area
  * @property {number} controlAt
@@ -17,9 +17,12 @@ import { spinWhile, takeTasks, word } from "./job.js";
 
 /** @param {WorkerStart} start */
 function serve(start) {
-  const { module, memory, threadArea } = start;
-  const instance = new WebAssembly.Instance(module, { env: { memory, threadArea } });
-  const kernels = /** @type {import("./job.js").Kernel[]} */ (Object.values(instance.exports));
+  const { modules, memory, threadArea } = start;
+  const env = { memory, threadArea };
+  const kernels = modules.flatMap((module) => {
+    const { exports } = new WebAssembly.Instance(module, { env });
+    return /** @type {import("./job.js").Kernel[]} */ (Object.values(exports));
+  });
   const control = new Int32Array(memory.buffer, start.controlAt, start.controlWords);
   const table = new Float64Array(memory.buffer, start.tasksAt, start.taskBytes / 8);
   Atomics.add(control, word.started, 1);

@@ -4,12 +4,13 @@ import { Command } from "commander";
 import { type DemoResult, demo } from "../demo.js";
 import type { BackendName } from "../pipeline/options.js";
 import { interruptible } from "./interrupt.js";
-import { backendOption, integer, jsonOption } from "./options.js";
+import { backendOption, integer, jsonOption, turboOption } from "./options.js";
 import { createProgress } from "./progress.js";
 import { formatTable } from "./tables.js";
 
 interface DemoFlags {
   readonly backend: BackendName;
+  readonly turbo?: boolean;
   readonly out: string;
   readonly evalWindows: number;
   readonly json?: boolean;
@@ -23,18 +24,20 @@ export function demoCommand(): Command {
         "learned rotations, saves the four results and prints their perplexities.",
     )
     .addOption(backendOption())
+    .addOption(turboOption())
     .option("--out <directory>", "where the results go, replaced", join(tmpdir(), "denoise-rotator-demo"))
     .option("--eval-windows <n>", "evaluation windows at most", integer(1), 360)
     .addOption(jsonOption())
     .action(runDemo);
 }
 
-async function runDemo({ json, backend, out, evalWindows }: DemoFlags): Promise<void> {
+async function runDemo({ json, backend, turbo, out, evalWindows }: DemoFlags): Promise<void> {
   const progress = createProgress(json ?? false);
   const { signal, restore } = interruptible();
   try {
     const result = await demo({
       backend,
+      turbo: turbo ?? false,
       out,
       evaluationWindows: evalWindows,
       onProgress: progress.update,

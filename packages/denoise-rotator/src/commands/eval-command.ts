@@ -4,11 +4,20 @@ import { evaluate } from "../pipeline/evaluate.js";
 import { openNamedModel } from "../pipeline/named-model.js";
 import type { BackendName } from "../pipeline/options.js";
 import { interruptible } from "./interrupt.js";
-import { addEvaluationOptions, backendOption, integer, jsonOption } from "./options.js";
+import {
+  addEvaluationOptions,
+  backendOption,
+  integer,
+  jsonOption,
+  threadsOption,
+  turboOption,
+} from "./options.js";
 import { createProgress } from "./progress.js";
 
 interface EvalFlags {
   readonly backend: BackendName;
+  readonly threads?: number;
+  readonly turbo?: boolean;
   readonly evalText?: string;
   readonly evalWindows: number;
   readonly seqlen?: number;
@@ -21,7 +30,9 @@ export function evalCommand(): Command {
     .description("Perplexity over fixed windows of held-out text, streaming block by block.")
     .argument("<model>", "checkpoint directory, or tiny")
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
-    .addOption(backendOption());
+    .addOption(backendOption())
+    .addOption(threadsOption())
+    .addOption(turboOption());
   addEvaluationOptions(command).addOption(jsonOption());
   return command.action(runEval);
 }
@@ -29,7 +40,7 @@ export function evalCommand(): Command {
 async function runEval(name: string, flags: EvalFlags): Promise<void> {
   const progress = createProgress(flags.json ?? false);
   const { signal, restore } = interruptible();
-  const device = await openBackend(flags.backend);
+  const device = await openBackend(flags.backend, flags);
   try {
     await using model = await openNamedModel(name, device);
     const result = await evaluate(model, {

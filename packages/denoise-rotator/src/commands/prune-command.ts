@@ -7,7 +7,16 @@ import { type PruneOptions, rotateModes } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
 import type { RunRecord } from "../pipeline/run-record.js";
 import { interruptible } from "./interrupt.js";
-import { addEvaluationOptions, backendOption, integer, jsonOption, list, sparsity } from "./options.js";
+import {
+  addEvaluationOptions,
+  backendOption,
+  integer,
+  jsonOption,
+  list,
+  sparsity,
+  threadsOption,
+  turboOption,
+} from "./options.js";
 import { createProgress } from "./progress.js";
 import { addRotationOptions } from "./rotation-options.js";
 import { formatTable } from "./tables.js";
@@ -64,6 +73,8 @@ export function pruneCommand(): Command {
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
     .option("--seed <n>", "draw random calibration windows (default: evenly spaced ones)", integer(0))
     .addOption(backendOption())
+    .addOption(threadsOption())
+    .addOption(turboOption())
     .option("--out <directory>", "where the pruned checkpoint goes")
     .option("--force", "replace what exists at --out")
     .option("--rotation <file>", "use saved rotations instead of learning")

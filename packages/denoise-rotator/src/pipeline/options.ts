@@ -66,6 +66,10 @@ export interface PruneOptions {
   readonly seed?: number;
   /** Default `wasm`. */
   readonly backend?: BackendName;
+  /** Threads of the wasm backend; default: what the machine has, at most 8. Results do not depend on it. */
+  readonly threads?: number;
+  /** Experimental 256-bit kernels of the wasm backend. Default false. */
+  readonly turbo?: boolean;
   /** Where the pruned checkpoint goes; without it nothing is kept. */
   readonly out?: string;
   /** Replaces what exists at `out`. Default false. */

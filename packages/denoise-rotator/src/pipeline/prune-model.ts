@@ -28,7 +28,7 @@ import { masksValid } from "./verify-masks.js";
  */
 export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
   const started = performance.now();
-  const device = await openBackend(request.backend ?? "wasm");
+  const device = await openBackend(request.backend ?? "wasm", request);
   try {
     await using model = await openNamedModel(request.model, device);
     const { pattern, ...options } = resolveOptions(request, model.contextLength);
