@@ -85,4 +85,19 @@ describe("linalg on wasm", () => {
       expect(await largestDifference(Q.matmul(R), a), name).toBeLessThanOrEqual(3e-7 * size);
     }
   });
+
+  it("should give the same bytes on one thread and on two", async () => {
+    const results = await Promise.all(
+      [1, 2].map(async (threads) => {
+        await using own = await wasm({ threads });
+        const a = new Random(7).normal([320, 320], { backend: own });
+        const spd = tidy(() => a.matmul(a.transpose()).add(eye(320, { backend: own })));
+        const { Q, R } = qr(a);
+        const { values, vectors } = await symmetricEigen(spd);
+        const tensors = [await cholesky(spd), Q, R, values, vectors, cayley(skewPart(a))];
+        return await Promise.all(tensors.map((x) => x.read()));
+      }),
+    );
+    expect(results[1]).toEqual(results[0]);
+  });
 });

@@ -27,7 +27,8 @@ export async function inverseFactor(
   const size = gram.shape[0]!;
   const order = Int32Array.from({ length: size }, (_, i) => size - 1 - i);
   using reversed = fromTyped(order, [size], "i32", gram.backend);
-  using turned = tidy(() => take(take(gram, reversed, 0), reversed, 1));
+  // H is symmetric, so that turned and transposed is turned.
+  using turned = tidy(() => turnTransposed(gram, reversed));
   const factor = await factorDamped(turned, {
     damping: options.damping,
     name: `${options.name}: H with its inputs in reverse order`,
@@ -35,7 +36,8 @@ export async function inverseFactor(
   try {
     const { upper, dead } = tidy(() => {
       const inverse = inverseTriangular(factor.L);
-      return { upper: take(take(inverse, reversed, 0), reversed, 1), dead: gram.diagonal().equal(0) };
+      const upper = turnTransposed(inverse, reversed).transpose().contiguous();
+      return { upper, dead: gram.diagonal().equal(0) };
     });
     const dispose = () => {
       upper.dispose();
@@ -46,3 +48,7 @@ export async function inverseFactor(
     factor.L.dispose();
   }
 }
+
+/** J·xᵀ·J for the reversal J: whole rows are moved, since single columns are slow to gather. */
+const turnTransposed = (x: Tensor, reversed: Tensor): Tensor =>
+  take(take(x, reversed, 0).transpose().contiguous(), reversed, 0);
