@@ -6,6 +6,7 @@ import { mean, median, standardDeviation } from "../src/harness/statistics.js";
 import { leftOutLines } from "../src/report/suite-report.js";
 import { add } from "../src/works/elementwise.js";
 import { workChecks } from "../src/works/index.js";
+import { gemm } from "../src/works/products.js";
 
 const script = fileURLToPath(new URL("trivial-contender.mjs", import.meta.url));
 
@@ -65,6 +66,31 @@ describe("the harness", () => {
     expect(reasons.dies).toBe("its process ended (3): out of memory");
     expect(reasons.slow).toBe("one run takes 6.0 s");
     expect(leftOutLines(leftOut)).toContain("  absent, 1 thread: not installed (add-8)");
+  });
+});
+
+describe("the worker", () => {
+  const worker = fileURLToPath(new URL("../src/harness/worker.ts", import.meta.url));
+  const engine = ["--conditions=@denoise-rotator/source", "--import", import.meta.resolve("tsx")];
+  const contender = (name: string, threads = 1): ContenderSpec => ({
+    name,
+    threads,
+    command: [process.execPath, ...engine, worker, name, String(threads)],
+  });
+
+  it("should measure contenders in processes of their own and say who cannot take part", async () => {
+    const specs = [contender("denoise-rotator"), contender("naive-js"), contender("naive-js", 2)];
+    const { rows, leftOut, versions } = await measure([gemm(16, 12, 8)], specs, {
+      check: ({ kind }) => workChecks[kind],
+      base: "denoise-rotator",
+      rounds: 1,
+      sampleMilliseconds: 1,
+      progress: () => {},
+    });
+    expect(rows.map(({ contender: name }) => name)).toEqual(["denoise-rotator", "naive-js"]);
+    for (const { median: time, gflops } of rows) expect(gflops! * time * 1e6).toBeCloseTo(2 * 16 * 12 * 8);
+    expect(leftOut.map(({ reason }) => reason)).toEqual(["a loop uses one thread under Node"]);
+    expect(versions["@denoise-rotator/backend-wasm"]).toContain("tile");
   });
 });
 
