@@ -27,6 +27,7 @@ options
   --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
   --budget MINUTES     ablation: when to stop (default 60)
   --resume             ablation: keep the jobs that are done
+  --turbo              ablation: compute in turbo mode
   --write-docs         ablation: put its tables into docs/`;
 
 export interface CommandLine {
@@ -43,6 +44,7 @@ export interface CommandLine {
   /** Minutes. */
   readonly budget: number;
   readonly resume: boolean;
+  readonly turbo: boolean;
   readonly writeDocs: boolean;
 }
 
@@ -74,6 +76,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     profile: values.profile ?? false,
     budget: values.budget === undefined ? 60 : positive("--budget", values.budget),
     resume: values.resume ?? false,
+    turbo: values.turbo ?? false,
     writeDocs: values["write-docs"] ?? false,
   };
 }
@@ -95,6 +98,7 @@ function parse(args: readonly string[]) {
         full: { type: "boolean" },
         profile: { type: "boolean" },
         budget: { type: "string" },
+        turbo: { type: "boolean" },
         resume: { type: "boolean" },
         "write-docs": { type: "boolean" },
       },

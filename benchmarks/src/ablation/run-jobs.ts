@@ -12,6 +12,8 @@ export interface RunJobsOptions {
   /** Minutes after which no job is started; those running are ended then. */
   readonly budget: number;
   readonly versions: Readonly<Record<string, string>>;
+  /** Further flags of both `prune` and `eval` that change how fast they compute. */
+  readonly engine?: readonly string[];
   readonly progress: (line: string) => void;
 }
 
@@ -31,7 +33,8 @@ export async function runJobs(jobs: readonly Job[], options: RunJobsOptions): Pr
   const stop = AbortSignal.timeout(budget * 60_000);
   const help = await options.execute(["prune", "--help"], stop);
   // Jobs share the cores; threads of their own would only get in each other's way.
-  const threads = unknownFlag(help, ["--threads"]) ? [] : ["--threads", "1"];
+  const alone = unknownFlag(help, ["--threads"]) ? [] : ["--threads", "1"];
+  const threads = [...alone, ...(options.engine ?? [])];
   const context: Context = { ...options, threads, stop };
   const failures: Record<string, string> = {};
   const work: (() => Promise<JobResult>)[] = [];

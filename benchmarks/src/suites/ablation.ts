@@ -19,6 +19,8 @@ export interface AblationOptions {
   readonly resume: boolean;
   /** Puts the tables into the documents. */
   readonly writeDocs: boolean;
+  /** Computes in turbo mode: faster, rounding differs, quality does not. */
+  readonly turbo: boolean;
   readonly progress: (line: string) => void;
 }
 
@@ -41,12 +43,16 @@ const packageName = "@denoise-rotator/denoise-rotator";
 /** Runs what the budget allows and tabulates all there is. */
 export async function runAblation(options: AblationOptions): Promise<AblationResult> {
   const version = versionOf(packageName);
-  const versions = { "denoise-rotator": version, build: buildDigest(), ...engineVersions() };
+  const mode = options.turbo ? { mode: "turbo" } : {};
+  const versions = { "denoise-rotator": version, build: buildDigest(), ...engineVersions(), ...mode };
   const store = new ResultStore(journal(options.quick), { resume: options.resume, version });
   const builds = new Set(store.all.map(({ versions: { build } }) => build)).add(versions.build);
   if (builds.size > 1) options.progress(`results of ${builds.size} builds: ${[...builds].join(", ")}`);
   const jobs = options.quick ? allJobs().slice(0, 3) : allJobs();
-  const { failures, remaining } = await runJobs(jobs, { ...options, execute, store, versions });
+  const { failures, remaining } = await runJobs(jobs, {
+    ...{ ...options, execute, store, versions },
+    engine: options.turbo ? ["--turbo"] : [],
+  });
   const result: AblationResult = {
     suite: "ablation",
     machine: machine(),
