@@ -22,7 +22,7 @@ options
   --threads LIST       such as 1,2 (default: 1 and 2 where there are two cores)
   --contenders LIST    such as denoise-rotator,tfjs-wasm
   --only PATTERN       works whose name matches the regular expression
-  --rounds N           samples of each contender (default 9; 3 with --quick)
+  --rounds N           samples of each contender (default 7; solver and --quick 3)
   --full               solver: all 400 steps of the paper's recipe instead of 40
   --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
   --budget MINUTES     ablation: when to stop (default 60)

@@ -3,7 +3,7 @@ import { type Contender, type Dense, Unsupported } from "../harness/contender.js
 import { versionOf } from "../machine.js";
 import { rmsNormEpsilon } from "../works/elementwise.js";
 import { identity } from "../works/factorisations.js";
-import { contender, type Prepare, requireOneThread } from "./table.js";
+import { contender, type Prepare, requireOneThread, slowEigen } from "./table.js";
 
 /** jax-js on its WebAssembly backend, every operation traced once by `jit`. */
 export async function jaxJs(threads: number): Promise<Contender> {
@@ -64,10 +64,12 @@ export async function jaxJs(threads: number): Promise<Contender> {
         const eager = (traced: Traced) => traced;
         return operation((a, b) => solve(a!, b!), eager)([...inputs, identity(sizes[0]!)], sizes);
       },
-      symmetricEigen: operation((a) => {
-        const [vectors, values] = lax.linalg.eigh(a!) as unknown as [np.Array, np.Array];
-        return [values, vectors];
-      }),
+      symmetricEigen: slowEigen(
+        operation((a) => {
+          const [vectors, values] = lax.linalg.eigh(a!) as unknown as [np.Array, np.Array];
+          return [values, vectors];
+        }),
+      ),
     },
   );
 }

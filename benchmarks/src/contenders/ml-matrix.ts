@@ -1,7 +1,7 @@
 import { CholeskyDecomposition, EigenvalueDecomposition, inverse, Matrix, QrDecomposition } from "ml-matrix";
 import { type Contender, type Dense, Unsupported } from "../harness/contender.js";
 import { versionOf } from "../machine.js";
-import { contender, type Prepare, requireOneThread } from "./table.js";
+import { contender, type Prepare, requireOneThread, slowEigen, slowProducts } from "./table.js";
 
 /** ml-matrix: plain JavaScript in f64. */
 export async function mlMatrix(threads: number): Promise<Contender> {
@@ -21,20 +21,22 @@ export async function mlMatrix(threads: number): Promise<Contender> {
   return contender(
     { "ml-matrix": versionOf("ml-matrix") },
     {
-      gemm: (inputs, sizes) => {
+      gemm: slowProducts((inputs, sizes) => {
         if (sizes[3]! > 1) throw new Unsupported("has no batched product");
         return operation((a, b) => [a!.mmul(b!)])(inputs, sizes);
-      },
+      }),
       cholesky: operation((a) => [new CholeskyDecomposition(a!).lowerTriangularMatrix]),
       qr: operation((a) => {
         const qr = new QrDecomposition(a!);
         return [qr.orthogonalMatrix, qr.upperTriangularMatrix];
       }),
       triangularInverse: operation((a) => [inverse(a!)]),
-      symmetricEigen: operation((a) => {
-        const eigen = new EigenvalueDecomposition(a!, { assumeSymmetric: true });
-        return [Matrix.rowVector(eigen.realEigenvalues), eigen.eigenvectorMatrix];
-      }),
+      symmetricEigen: slowEigen(
+        operation((a) => {
+          const eigen = new EigenvalueDecomposition(a!, { assumeSymmetric: true });
+          return [Matrix.rowVector(eigen.realEigenvalues), eigen.eigenvectorMatrix];
+        }),
+      ),
     },
   );
 }

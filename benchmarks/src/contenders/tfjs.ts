@@ -5,7 +5,7 @@ import type * as Core from "@tensorflow/tfjs-core";
 import type { Contender, Dense, Prepared } from "../harness/contender.js";
 import { versionOf } from "../machine.js";
 import { rmsNormEpsilon } from "../works/elementwise.js";
-import { contender, type Prepare, requireOneThread } from "./table.js";
+import { contender, type Prepare, requireOneThread, slowProducts } from "./table.js";
 
 /** TensorFlow.js on its WebAssembly (SIMD) or its plain JavaScript backend. */
 export async function tfjs(threads: number, backend: "wasm" | "cpu"): Promise<Contender> {
@@ -51,10 +51,12 @@ export async function tfjs(threads: number, backend: "wasm" | "cpu"): Promise<Co
     )(inputs, sizes);
   };
 
+  const product = operation((a, b) => tf.matMul(a!, b!));
+
   return contender(
     { [packageName]: versionOf(packageName) },
     {
-      gemm: operation((a, b) => tf.matMul(a!, b!)),
+      gemm: backend === "cpu" ? slowProducts(product) : product,
       exp: operation((x) => tf.exp(x!)),
       log: operation((x) => tf.log(x!)),
       softmax: operation((x) => tf.softmax(x!)),

@@ -21,11 +21,14 @@ async function time(prepared: Prepared, runs: number): Promise<number> {
   return (performance.now() - start) / runs;
 }
 
+/** Milliseconds. */
+const longRun = 2000;
+
 /** Runs until the engine has compiled what it will: in doubling batches, the last of 30 ms. What one run takes then. */
 async function warm(prepared: Prepared, patience: number): Promise<number> {
-  // The first run alone may take seconds, of which one is enough.
   const first = await time(prepared, 1);
-  if (first > patience) return first;
+  // A run of seconds warms up by itself.
+  if (first > Math.min(patience, longRun)) return first;
   for (let runs = 1; ; runs *= 2) {
     const milliseconds = await time(prepared, runs);
     if (milliseconds * runs >= 30) return milliseconds;

@@ -47,7 +47,7 @@ export async function runWorkSuite(suite: WorkSuite, options: WorkSuiteOptions):
 const worker = fileURLToPath(new URL("../harness/worker.ts", import.meta.url));
 const torchWorker = fileURLToPath(new URL("../../peers/torch_worker.py", import.meta.url));
 
-const usualRounds = (suite: WorkSuite, quick: boolean): number => (quick || suite === "solver" ? 3 : 9);
+const usualRounds = (suite: WorkSuite, quick: boolean): number => (quick || suite === "solver" ? 3 : 7);
 
 const contenderSpec = (name: string, threads: number): ContenderSpec => ({
   name,

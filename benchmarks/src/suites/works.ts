@@ -66,6 +66,6 @@ export const suiteContenders: Readonly<Record<WorkSuite, readonly string[]>> = {
     ...[...ours, "tfjs-wasm", "tfjs-cpu", "jax-js", "onnxruntime-web", "onnxruntime-node"],
     ...["ml-matrix", "naive-js", pytorch],
   ],
-  linalg: [...ours, "tfjs-wasm", "tfjs-cpu", "jax-js", "ml-matrix", pytorch],
+  linalg: [...ours, "tfjs-wasm", "jax-js", "ml-matrix", pytorch],
   solver: [...ours, `${base}-fast`, `${base}-paper`, pytorch],
 };
