@@ -1,4 +1,4 @@
-import { f32, i32, type Local, threadArea } from "../assembler/expressions.js";
+import { f32, i32, threadArea } from "../assembler/expressions.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
 import { layout } from "../engine/layout.js";
@@ -48,8 +48,8 @@ function defineMultiply(m: ModuleBuilder, transposed: boolean): void {
 }
 
 /**
- * `product…(a, aRow, b, bRow, out, outRow, rows, columns, depth, paddedDepth, alpha, accumulate)`: a whole product on one
- * thread, with B packed into the thread's area: at most `layout.ownPackedBBytes`.
+ * `product…(a, aRow, b, bRow, out, outRow, rows, columns, depth, stretch, alpha, accumulate)`: a whole product on one
+ * thread. `stretch` steps along k at a time are packed, B into the thread's area: at most `layout.ownPackedBBytes`.
  */
 function defineWhole(m: ModuleBuilder, tile: GemmTile, aTransposed: boolean, bTransposed: boolean): void {
   m.define(
@@ -64,30 +64,43 @@ function defineWhole(m: ModuleBuilder, tile: GemmTile, aTransposed: boolean, bTr
       rows: "i32",
       columns: "i32",
       depth: "i32",
-      paddedDepth: "i32",
+      stretch: "i32",
       alpha: "f32",
       accumulate: "i32",
     },
     (f, p) => {
       const packed = f.let(i32.add(threadArea, layout.ownPackedB));
-      const one = f32.const(1);
-      m.call(f, packName("B", bTransposed), p.b, p.bRow, packed, p.columns, p.depth, p.paddedDepth, one);
-      const step = blockRows(tile);
-      const height: Local<"i32"> = f.local("i32");
+      const [steps, padded, left, height, a, out] = f.locals("i32", 6);
+      const most = blockRows(tile);
       f.doWhile(
         () => {
-          f.set(height, i32.min(p.rows, step));
-          m.call(
-            f,
-            multiplyName(aTransposed),
-            ...[p.a, p.aRow, height, p.depth, p.paddedDepth, p.alpha],
-            ...[packed, p.columns, p.out, p.outRow, p.accumulate],
+          f.set(steps, i32.min(p.depth, p.stretch));
+          f.set(padded, i32.and(i32.add(steps, tile.unroll - 1), -tile.unroll));
+          m.call(f, packName("B", bTransposed), p.b, p.bRow, packed, p.columns, steps, padded, f32.const(1));
+          f.set(a, p.a);
+          f.set(out, p.out);
+          f.set(left, p.rows);
+          f.doWhile(
+            () => {
+              f.set(height, i32.min(left, most));
+              m.call(
+                f,
+                multiplyName(aTransposed),
+                ...[a, p.aRow, height, steps, padded, p.alpha],
+                ...[packed, p.columns, out, p.outRow, p.accumulate],
+              );
+              f.advance(a, aTransposed ? i32.mul(height, 4) : i32.mul(height, p.aRow));
+              f.advance(out, i32.mul(height, p.outRow));
+              f.advance(left, -most);
+            },
+            () => i32.gtS(left, 0),
           );
-          f.advance(p.a, aTransposed ? i32.mul(height, 4) : i32.mul(height, p.aRow));
-          f.advance(p.out, i32.mul(height, p.outRow));
-          f.advance(p.rows, -step);
+          f.advance(p.a, aTransposed ? i32.mul(steps, p.aRow) : i32.mul(steps, 4));
+          f.advance(p.b, bTransposed ? i32.mul(steps, 4) : i32.mul(steps, p.bRow));
+          f.setInt(p.accumulate, 1);
+          f.advance(p.depth, i32.sub(0, steps));
         },
-        () => i32.gtS(p.rows, 0),
+        () => i32.gtS(p.depth, 0),
       );
     },
   );

@@ -2,7 +2,7 @@ import { blockRows, multiplyName, packName, wholeName } from "../emit/gemm-tasks
 import type { Engine } from "../engine/engine.js";
 import type { GemmTile } from "../engine/features.js";
 import { layout } from "../engine/layout.js";
-import { parallel, splitEvenly } from "../threads/parallel.js";
+import { parallel, splitEvenly, splitTapering } from "../threads/parallel.js";
 import { matrixTimesVector, vectorTimesMatrix } from "./gemv.js";
 
 /** A matrix in memory: element (i, j) lies at `address + 4·(i·stride + j)`, or with i and j swapped. */
@@ -43,13 +43,35 @@ export const productNanoseconds = (m: number, n: number, k: number): number =>
  * depend neither on the other sizes' blocking nor on threads.
  */
 export function gemm(engine: Engine, product: Product): void {
-  const { m, n, a, triangle } = product;
+  const { m, n, k, a, triangle } = product;
   if (m === 0 || n === 0) return;
   if (m === 1 && !triangle) vectorTimesMatrix(engine, product);
   else if (n === 1 && a.stride > 0) matrixTimesVector(engine, product);
-  else if (!triangle && isWhole(engine.features.tile, product)) {
-    parallelColumns(engine, product);
-  } else blocked(engine, product);
+  else {
+    const { tile } = engine.features;
+    const cost = productNanoseconds(m, n, k) * (triangle ? 0.5 : 1);
+    const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
+    if (triangle || !suitsOwnB(tile, product, threads)) blocked(engine, product, threads, cost);
+    else parallel(engine, kernelOf(product), wholeTasks(tile, product, threads), cost);
+  }
+}
+
+/** Many products of one shape, orientation and options: `products` differ in addresses only. k ≥ 1. */
+export function gemmBatch(engine: Engine, products: readonly Product[]): void {
+  const [first] = products;
+  if (!first) return;
+  const { m, n, k, triangle } = first;
+  const { tile } = engine.features;
+  const cost = products.length * productNanoseconds(m, n, k);
+  const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
+  // With several products a thread, each stays whole.
+  const share = products.length >= 4 * threads ? 1 : threads;
+  if (products.length === 1 || m < 2 || n < 2 || triangle || !suitsOwnB(tile, first, share)) {
+    for (const product of products) gemm(engine, product);
+    return;
+  }
+  const tasks = products.flatMap((product) => wholeTasks(tile, product, share));
+  parallel(engine, kernelOf(first), tasks, cost);
 }
 
 /** Every unrolling divides this, so that stretches of k are the same for tiles of one depth. */
@@ -60,45 +82,48 @@ function depthOf(tile: GemmTile, k: number): number {
   return roundUp(Math.ceil(k / Math.ceil(k / tile.depth)), depthStep);
 }
 
-/** Whether one thread can do the product by itself, with all of B packed. */
-export function isWhole(tile: GemmTile, { n, k }: Product): boolean {
-  return k <= tile.depth && roundUp(n, tile.columns) * roundUp(k, tile.unroll) * 4 <= layout.ownPackedBBytes;
+/** Columns of B that one thread can pack for itself. */
+function ownColumns(tile: GemmTile, k: number): number {
+  return Math.floor(layout.ownPackedBBytes / 4 / depthOf(tile, k) / tile.columns) * tile.columns;
 }
+
+/** Rows or columns a task needs at least to make up for packing the other factor by itself. */
+const worthPacking = 128;
+
+/** Whether every task packs what it needs of both factors: there are few rows, or few columns, of long enough length. */
+function suitsOwnB(tile: GemmTile, { m, n, k }: Product, threads: number): boolean {
+  const length = threads === 1 ? 0 : 2 * threads * worthPacking;
+  return (m <= blockRows(tile) && n >= length) || (n <= ownColumns(tile, k) && m >= length);
+}
+
+const kernelOf = ({ a, b }: Product): string => wholeName(a.transposed, b.transposed);
 
 const at = (matrix: Matrix, row: number, column: number): number =>
   matrix.address + 4 * (matrix.transposed ? column * matrix.stride + row : row * matrix.stride + column);
 
-/** Arguments of the kernel that does a whole product. */
-export function wholeTask(tile: GemmTile, product: Product): readonly number[] {
+/** Arguments of the kernel that does a whole product, split along the longer side. */
+function wholeTasks(tile: GemmTile, product: Product, threads: number): number[][] {
   const { m, n, k, a, b, out, outStride, alpha, accumulate } = product;
-  const padded = roundUp(k, tile.unroll);
-  const factors = [a.address, 4 * a.stride, b.address, 4 * b.stride, out, 4 * outStride];
-  return [...factors, m, n, k, padded, alpha, Number(accumulate)];
-}
-
-/** A product whose B is small: each task packs B for itself and does some rows. */
-function parallelColumns(engine: Engine, product: Product): void {
-  const { tile } = engine.features;
-  const { m, n, k, a, b } = product;
-  const cost = productNanoseconds(m, n, k);
-  const parts = engine.pool?.isWorth(cost) ? 2 * engine.pool.threads : 1;
-  const tasks = splitEvenly(m, parts, tile.rows).map(([row, height]) =>
-    wholeTask(tile, {
-      ...product,
-      m: height,
-      a: { ...a, address: at(a, row, 0) },
-      out: product.out + 4 * row * product.outStride,
-    }),
+  const stretch = depthOf(tile, k);
+  const flag = Number(accumulate);
+  const task = (row: number, rows: number, column: number, columns: number) => [
+    ...[at(a, row, 0), 4 * a.stride, at(b, 0, column), 4 * b.stride],
+    ...[out + 4 * (row * outStride + column), 4 * outStride, rows, columns, k, stretch, alpha, flag],
+  ];
+  const most = ownColumns(tile, k);
+  if (threads === 1 && n <= most) return [task(0, m, 0, n)];
+  if (n <= most && m > n) {
+    return splitEvenly(m, 3 * threads, tile.rows).map(([row, rows]) => task(row, rows, 0, n));
+  }
+  return splitTapering(n, threads, most, tile.columns).map(([column, columns]) =>
+    task(0, m, column, columns),
   );
-  parallel(engine, wholeName(a.transposed, b.transposed), tasks, cost);
 }
 
 /** The general case: B is packed block by block by all threads, then rows of A are multiplied with it. */
-function blocked(engine: Engine, product: Product): void {
-  const { m, n, k, a, b } = product;
+function blocked(engine: Engine, product: Product, threads: number, cost: number): void {
+  const { n, k, a, b } = product;
   const { tile } = engine.features;
-  const cost = productNanoseconds(m, n, k) * (product.triangle ? 0.5 : 1);
-  const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
   const depth = depthOf(tile, k);
   for (let column = 0; column < n; column += blockColumns) {
     const columns = Math.min(blockColumns, n - column);
@@ -134,9 +159,8 @@ function rowTasks(tile: GemmTile, product: Product, block: PackedBlock, threads:
   const { column, columns, start, steps, padded } = block;
   const accumulate = Number(product.accumulate || start > 0);
   const most = triangle ? triangleTiles * tile.rows : blockRows(tile);
-  const parts = Math.max(Math.ceil(m / most), threads === 1 ? 1 : 4 * threads);
   const tasks: number[][] = [];
-  for (const [row, height] of splitEvenly(m, parts, tile.rows)) {
+  for (const [row, height] of splitTapering(m, threads, most, tile.rows)) {
     // First panel of columns that reaches the diagonal, and where the last one ends.
     const before = Math.floor((row - column) / tile.columns) * tile.columns;
     const skipped = triangle === "upper" ? Math.max(0, before) : 0;

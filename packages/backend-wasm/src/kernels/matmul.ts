@@ -1,7 +1,7 @@
 import type { MatmulOptions, Operand } from "@denoise-rotator/core";
 import type { Engine } from "../engine/engine.js";
 import { fillOperand } from "./copy.js";
-import { gemm, type Matrix } from "./gemm.js";
+import { gemm, gemmBatch, type Matrix, type Product } from "./gemm.js";
 import { collapse, elementCount, forEachOffset } from "./iteration.js";
 import { addressOf } from "./scratch.js";
 import { type Temporaries, withTemporaries } from "./temporaries.js";
@@ -55,20 +55,24 @@ export function matmul(engine: Engine, a: Operand, b: Operand, out: Operand, opt
       stride: factor.stride,
       transposed: factor.transposed,
     });
-    const multiply = (rows: number, aOffset: number, bOffset: number, outOffset: number) =>
-      gemm(engine, {
-        m: rows,
-        n,
-        k,
-        a: matrix(left, starts[0] + 4 * aOffset),
-        b: matrix(right, starts[1] + 4 * bOffset),
-        out: starts[2] + 4 * outOffset,
-        outStride,
-        alpha,
-        accumulate,
-        triangle,
-      });
-    if (folds && !triangle) multiply(m * batch.shape[0]!, 0, 0, 0);
-    else forEachOffset(batch, ([p, q, r]) => multiply(m, p!, q!, r!));
+    const product = (rows: number, aOffset: number, bOffset: number, outOffset: number): Product => ({
+      m: rows,
+      n,
+      k,
+      a: matrix(left, starts[0] + 4 * aOffset),
+      b: matrix(right, starts[1] + 4 * bOffset),
+      out: starts[2] + 4 * outOffset,
+      outStride,
+      alpha,
+      accumulate,
+      triangle,
+    });
+    if (folds && !triangle) {
+      gemm(engine, product(m * batch.shape[0]!, 0, 0, 0));
+      return;
+    }
+    const products: Product[] = [];
+    forEachOffset(batch, ([p, q, r]) => products.push(product(m, p!, q!, r!)));
+    gemmBatch(engine, products);
   });
 }

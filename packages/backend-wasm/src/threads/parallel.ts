@@ -53,3 +53,28 @@ export function splitEvenly(
   for (let first = 0; first < count; first += size) stretches.push([first, Math.min(size, count - first)]);
   return stretches;
 }
+
+/**
+ * Splits `count` into stretches `[first, size]` of at most `most`, multiples of `step` but for the last. For several
+ * threads they become shorter towards the end, so that threads end together (guided self-scheduling, Polychronopoulos &
+ * Kuck 1987).
+ */
+export function splitTapering(
+  count: number,
+  threads: number,
+  most: number,
+  step: number,
+): (readonly [first: number, size: number])[] {
+  if (threads === 1) return splitEvenly(count, Math.ceil(count / most), step);
+  const stretches: (readonly [number, number])[] = [];
+  for (let first = 0; first < count; ) {
+    const share = Math.ceil((count - first) / (2 * threads) / step) * step;
+    const size = Math.min(count - first, Math.max(leastSteps * step, Math.min(most, share)));
+    stretches.push([first, size]);
+    first += size;
+  }
+  return stretches;
+}
+
+/** Shortest stretch at the end, in steps. */
+const leastSteps = 3;
