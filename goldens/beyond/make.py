@@ -85,6 +85,37 @@ def match_case():
     }
 
 
+def admm_case(parts, pattern):
+    """As ALPS: unit diagonal, growing penalty, stop when the mask rests; then conjugate gradients."""
+    weight, h = parts["weight"], damped(parts["hessian"])
+    scale = h.diagonal().sqrt()
+    unit = h / scale[:, None] / scale
+    values, vectors = torch.linalg.eigh(unit)
+
+    def keep_of(scores):
+        if pattern == "2:4":
+            return two_of_four(scores)
+        keep = torch.ones(scores.numel(), dtype=torch.bool)
+        keep[torch.sort(scores.flatten(), stable=True).indices[: scores.numel() // 2]] = False
+        return keep.view_as(scores)
+
+    scaled, rho = weight * scale, 0.3
+    known = keep_of(scaled**2)
+    sparse, dual, pull = scaled * known, torch.zeros_like(weight), scaled @ unit
+    for iteration in range(1, 61):
+        z = ((pull - dual + rho * sparse) @ vectors / (values + rho)) @ vectors.T
+        keep = keep_of((z + dual / rho) ** 2)
+        sparse = (z + dual / rho) * keep
+        dual = dual + rho * (z - sparse)
+        if iteration % 3 == 0:
+            changed, known, rho = (keep != known).sum().item(), keep, rho * 1.3
+            if changed < 2 and iteration >= 12:
+                break
+    found = conjugate_gradients(weight, h, sparse / scale, keep, 10)
+    error = (((weight - found) @ parts["hessian"]) * (weight - found)).sum() / ((weight @ parts["hessian"]) * weight).sum()
+    return {"pattern": pattern, "iterations": iteration, "keep": keep.long(), "pruned": found, "error": error.item()}
+
+
 def main() -> None:
     parts = layer()
     refine = refine_case(parts)
@@ -94,6 +125,14 @@ def main() -> None:
         "conventions": "keep 1 = kept (2:4 by W^2 H_jj); refined: after 10 iterations from W on that mask; energies[i] = "
         "tr((W-What) H (W-What)^T) with the damped H after i iterations; leastSquares: the row-wise optimum, least its energy",
         "weight": parts["weight"], "hessian": parts["hessian"], **refine,
+    })
+    cases = [admm_case(parts, pattern) for pattern in ("2:4", "0.5")]
+    print("admm", [(case["iterations"], case["error"]) for case in cases])
+    write_json(HERE / "admm.json", {
+        "seed": SEED, "damping": DAMPING, "layer": "that of refine.json",
+        "conventions": "keep 1 = kept; iterations until the mask rests; pruned after 10 conjugate-gradient iterations; error with "
+        "the undamped H",
+        "cases": cases,
     })
     write_json(HERE / "match.json", {
         "seed": SEED + 1, "damping": DAMPING,

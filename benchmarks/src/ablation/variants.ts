@@ -14,11 +14,13 @@ const variant = (factor: string, setting: string, ...flags: string[]): Variant =
   flags,
 });
 
-const paper = ["--objective", "entropy", "--solver", "qr-adam", "--start", "identity"];
+/** The pruner as published. */
+const alone = ["--refine", "none", "--no-match"];
+const paper = [...alone, "--objective", "entropy", "--solver", "qr-adam", "--start", "identity"];
 
 /** What everything is compared with. */
-export const defaults = variant("default", "default");
-export const plain = variant("rotation", "none", "--rotate", "none");
+export const defaults = variant("default", "default", "--quality", "default");
+export const plain = variant("rotation", "none, pruner alone", "--rotate", "none", ...alone);
 
 /** The paper's recipe (arXiv 2505.23049) in a tenth of its steps, which cost a tenth of its time. */
 export const paper200 = variant("paper's recipe", "200 steps", ...paper, "--steps", "200");
@@ -51,7 +53,7 @@ export const rotationVariants: readonly Variant[] = [
   variant(
     "paper's recipe",
     "200 steps, dealt PCA start",
-    ...paper.slice(0, 4),
+    ...paper.slice(0, -2),
     "--start",
     "pca-dealt",
     "--steps",
@@ -61,15 +63,16 @@ export const rotationVariants: readonly Variant[] = [
 
 /** Options of the pruner on top of the default rotation, and without one. */
 export const prunerVariants: readonly Variant[] = [
-  variant("refine", "pcg", "--refine", "pcg"),
-  variant("match", "match", "--match"),
+  variant("refine", "pcg", "--refine", "pcg", "--no-match"),
+  variant("match", "match", "--refine", "none", "--match"),
   variant("refine + match", "pcg, match", "--refine", "pcg", "--match"),
   variant("transport", "pcg, match, transport", "--refine", "pcg", "--match", "--transport"),
   variant("quality", "fast", "--quality", "fast"),
   variant("quality", "default", "--quality", "default"),
   variant("quality", "best", "--quality", "best"),
-  variant("no rotation", "pcg", "--rotate", "none", "--refine", "pcg"),
+  variant("no rotation", "pcg", "--rotate", "none", "--refine", "pcg", "--no-match"),
   variant("no rotation", "pcg, match", "--rotate", "none", "--refine", "pcg", "--match"),
+  variant("pruner", "alone", ...alone),
 ];
 
 /** For unstructured sparsity alone. */

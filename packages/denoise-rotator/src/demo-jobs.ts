@@ -30,6 +30,9 @@ export interface JobHooks {
   readonly signal: AbortSignal;
 }
 
+/** Without rotation the pruner is as published: what rotated runs are compared with. */
+const asPublished = { refine: "none", match: false } as const;
+
 /** Prunes the embedded model as the job says, saves it, and evaluates what was saved. */
 export async function runDemoJob(job: DemoJob, hooks: JobHooks): Promise<DemoJobResult> {
   const { pruner, rotate, backend, tuning, evaluationWindows } = job;
@@ -38,6 +41,7 @@ export async function runDemoJob(job: DemoJob, hooks: JobHooks): Promise<DemoJob
   const record = await pruneModel({
     ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, backend, out, force: true, evaluationWindows },
     ...tuning,
+    ...(rotate === "none" ? asPublished : {}),
     ...hooks,
   });
   return { evaluation: await evaluateCheckpoint(out, job, hooks), record };

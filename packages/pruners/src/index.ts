@@ -1,3 +1,4 @@
+export { type AdmmOptions, admm } from "./admm.js";
 export { magnitudeImportance, wandaImportance } from "./importances.js";
 export { type ComparisonGroup, keepLargest, maskObeys, removedCount } from "./masks.js";
 export { type MatchOptions, matchedWeight } from "./match.js";

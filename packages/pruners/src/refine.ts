@@ -1,15 +1,8 @@
 import type { ReadonlySite } from "@denoise-rotator/contracts";
-import {
-  diagonalMatrix,
-  fromArray,
-  OptionError,
-  type Tensor,
-  tidy,
-  toNumbers,
-  where,
-} from "@denoise-rotator/core";
+import { OptionError, type Tensor, tidy, where } from "@denoise-rotator/core";
 import { finiteStatistics } from "./checks.js";
 import { conjugateGradients } from "./conjugate-gradients.js";
+import { dampedGram } from "./damped-gram.js";
 import type { PruneResult } from "./pruner.js";
 
 export interface RefineOptions {
@@ -56,23 +49,7 @@ export async function refine(
 ): Promise<Tensor> {
   const { iterations, damping } = refineOptions(options)!;
   const { gram } = await finiteStatistics(site);
-  using H = await dampedGram(gram, damping, added);
+  using H = (await dampedGram(gram, damping, added)).H;
   using target = tidy(() => where(gram.diagonal().equal(0), start, site.weight));
   return await conjugateGradients({ target, start, mask, H, iterations });
-}
-
-/** H with 1 for the diagonal of dead inputs, and then `added`, or `share` of the mean diagonal, on the diagonal. */
-async function dampedGram(gram: Tensor, share: number, added: number | undefined): Promise<Tensor> {
-  using diagonal = gram.diagonal();
-  const revived = Array.from(await toNumbers(diagonal), (value) => value || 1);
-  const mean = revived.reduce((sum, value) => sum + value, 0) / Math.max(1, revived.length);
-  const amount = added ?? share * mean;
-  return tidy(() => {
-    const wanted = fromArray(
-      revived.map((value) => value + amount),
-      [revived.length],
-      { dtype: gram.dtype, backend: gram.backend },
-    );
-    return gram.add(diagonalMatrix(wanted.sub(gram.diagonal())));
-  });
 }

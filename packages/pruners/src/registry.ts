@@ -1,4 +1,5 @@
 import { OptionError } from "@denoise-rotator/core";
+import { type AdmmOptions, admm } from "./admm.js";
 import { none } from "./none.js";
 import type { Pruner, PrunerOptions } from "./pruner.js";
 import { magnitude, wanda } from "./score-pruner.js";
@@ -12,6 +13,7 @@ const factories = new Map<string, PrunerFactory>([
   ["magnitude", magnitude],
   ["wanda", wanda],
   ["sparsegpt", (options) => sparsegpt(options as SparseGptOptions)],
+  ["admm", (options) => admm(options as AdmmOptions)],
   ["none", none],
 ]);
 

@@ -80,7 +80,7 @@ describe("bad results", () => {
 
 describe("registry", () => {
   it("should make the built-in pruners by name, with their options", () => {
-    expect(prunerNames()).toEqual(["magnitude", "wanda", "sparsegpt", "none"]);
+    expect(prunerNames()).toEqual(["magnitude", "wanda", "sparsegpt", "admm", "none"]);
     expect(createPruner("wanda", { pattern: "2:4" }).pattern).toEqual({ kind: "n:m", keep: 2, of: 4 });
     expect(createPruner("sparsegpt", { damping: 0.1 }).importance.damping).toBe(0.1);
     expect(createPruner("magnitude").pattern).toEqual({ kind: "unstructured", sparsity: 0.5 });

@@ -10,7 +10,7 @@ import {
   toNumbers,
 } from "@denoise-rotator/core";
 import fc from "fast-check";
-import { magnitude, type Pruner, sparsegpt, wanda } from "../src/index.js";
+import { admm, magnitude, type Pruner, sparsegpt, wanda } from "../src/index.js";
 
 export const backend = createCpuBackend();
 
@@ -65,7 +65,7 @@ export const numbers = async (x: Tensor): Promise<number[]> => Array.from(await 
 export const disposable = <T extends { dispose(): void }>(thing: T): T & Disposable =>
   Object.assign(thing, { [Symbol.dispose]: () => thing.dispose() });
 
-export const pruners: readonly Pruner[] = [magnitude(), wanda(), sparsegpt({ blockSize: 8 })];
+export const pruners: readonly Pruner[] = [magnitude(), wanda(), sparsegpt({ blockSize: 8 }), admm()];
 
 /** Pattern and a shape that it fits; wide, tall, single rows and columns. */
 export const patternAndShape: fc.Arbitrary<{ pattern: SparsityPattern; rows: number; columns: number }> =

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { OptionError } from "@denoise-rotator/core";
-import { createPruner, type Pruner, prunerNames, refinements } from "@denoise-rotator/pruners";
+import { createPruner, type Pruner, prunerNames } from "@denoise-rotator/pruners";
 import { Command, Option } from "commander";
 import { type PruneOptions, rotateModes } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
@@ -18,6 +18,7 @@ import {
   turboOption,
 } from "./options.js";
 import { createProgress } from "./progress.js";
+import { addQualityOptions } from "./quality-options.js";
 import { addRotationOptions } from "./rotation-options.js";
 import { formatTable } from "./tables.js";
 
@@ -53,23 +54,9 @@ export function pruneCommand(): Command {
     .addOption(
       new Option("--rotate <mode>", "rotations before pruning").choices(rotateModes).default("per-block"),
     )
-    .addOption(
-      new Option("--refine <method>", "pcg: solve anew for the kept weights")
-        .choices(refinements)
-        .default("none"),
-    )
-    .option("--match", "aim at the dense model's outputs with the pruned model's inputs")
-    .option("--no-match", "aim at the dense weights")
-    .option("--transport", "correct each block's outputs by a linear map (with --rotate per-block)")
-    .option("--no-transport", "leave outputs as they are")
-    .option(
-      "--reconstruct <steps>",
-      "learn each block's kept weights against the dense model's outputs (default: 0 steps)",
-      integer(0),
-    )
     .option("--skip <list>", "blocks (3), sites (downProj) or both (3.downProj) left dense", list, [])
     .option("--calibration <source>", "embedded, a text file, or a directory of .txt files", "embedded")
-    .option("--samples <n>", "calibration windows", integer(1), 64)
+    .option("--samples <n>", "calibration windows (default: 64, with --quality best 256)", integer(1))
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
     .option("--seed <n>", "draw random calibration windows (default: evenly spaced ones)", integer(0))
     .addOption(backendOption())
@@ -80,6 +67,7 @@ export function pruneCommand(): Command {
     .option("--rotation <file>", "use saved rotations instead of learning")
     .option("--save-rotation <file>", "keep the learned rotations")
     .option("--eval", "evaluate the dense and the pruned model");
+  addQualityOptions(command);
   addRotationOptions(command);
   addEvaluationOptions(command)
     .addOption(jsonOption())

@@ -1,7 +1,7 @@
 import { parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
 import { OptionError } from "@denoise-rotator/core";
 import { type SolverName, solverNames } from "@denoise-rotator/manifold";
-import { type Pruner, prunerNames, type Refinement, refinements } from "@denoise-rotator/pruners";
+import { type Pruner, prunerNames, type Refinement } from "@denoise-rotator/pruners";
 import {
   type ObjectiveKind,
   objectiveKinds,
@@ -11,6 +11,7 @@ import {
   rotationPresetNames,
   rotationStarts,
 } from "@denoise-rotator/rotator";
+import { type QualityName, qualityOf, type ResolvedQuality, resolveQuality } from "./quality.js";
 
 export const backendNames = ["wasm", "cpu"] as const;
 export type BackendName = (typeof backendNames)[number];
@@ -29,7 +30,7 @@ export interface PruneOptions {
   readonly sparsity?: string | number;
   /** Default `per-block`. */
   readonly rotate?: RotateMode;
-  /** What the settings of the rotation default to; default `default`, with `objective: "entropy"` `paper`. */
+  /** What the settings of the rotation default to; default that of `quality`, with `objective: "entropy"` `paper`. */
   readonly rotationPreset?: RotationPresetName;
   readonly objective?: ObjectiveKind;
   readonly solver?: SolverName;
@@ -46,19 +47,21 @@ export interface PruneOptions {
   readonly r1Blocks?: number;
   /** Share of the rows that the first 60 % of the steps see; default 1. */
   readonly rowSample?: number;
-  /** `pcg` solves anew for the kept weights, whatever the pruner. Default `none`. */
+  /** What `rotationPreset`, `refine`, `match`, `transport`, `reconstruct` and `samples` default to; default `default`. */
+  readonly quality?: QualityName;
+  /** `pcg` solves anew for the kept weights, whatever the pruner. */
   readonly refine?: Refinement;
-  /** Aims at the dense model's outputs with the pruned model's inputs. Default false. */
+  /** Aims at the dense model's outputs with the pruned model's inputs. */
   readonly match?: boolean;
-  /** Corrects each block's outputs by a linear map; needs the changes of basis of `rotate: "per-block"`. Default false. */
+  /** Corrects each block's outputs by a linear map; needs the changes of basis of `rotate: "per-block"`. */
   readonly transport?: boolean;
-  /** Steps that learn each block's kept weights against the dense model's outputs. Default 0. */
+  /** Steps that learn each block's kept weights against the dense model's outputs; 0 is none. */
   readonly reconstruct?: number;
   /** Blocks (`3`), roles (`downProj`) or both (`3.downProj`) left dense. */
   readonly skip?: readonly string[];
   /** `embedded`, a text file or a directory of `.txt` files. Default `embedded`. */
   readonly calibration?: string;
-  /** Calibration windows. Default 64. */
+  /** Calibration windows; default 64, 256 with `quality: "best"`. */
   readonly samples?: number;
   /** Tokens per window. Default: the model's context, at most 2048. */
   readonly sequenceLength?: number;
@@ -99,7 +102,7 @@ export interface ProgressEvent {
 }
 
 /** Options with every default filled in; what the run record keeps. */
-export interface ResolvedOptions {
+export interface ResolvedOptions extends ResolvedQuality {
   readonly model: string;
   readonly pruner: string;
   readonly sparsity: string;
@@ -116,13 +119,8 @@ export interface ResolvedOptions {
   readonly rotationImportance: string;
   readonly r1Blocks: number;
   readonly rowSample: number;
-  readonly refine: Refinement;
-  readonly match: boolean;
-  readonly transport: boolean;
-  readonly reconstruct: number;
   readonly skip: readonly string[];
   readonly calibration: string;
-  readonly samples: number;
   readonly sequenceLength: number;
   readonly seed: number | null;
   readonly backend: BackendName;
@@ -161,13 +159,15 @@ function rotationOptions(options: PruneOptions) {
   optional("--objective", options.objective, objectiveKinds);
   optional("--solver", options.solver, solverNames);
   optional("--start", options.start, rotationStarts);
-  const { rotationPreset, objective, solver, steps, learningRate, newtonSchulzSteps, start } = options;
+  const { objective, solver, steps, learningRate, newtonSchulzSteps, start } = options;
+  const usual = objective === "entropy" ? "paper" : qualityOf(options).rotationPreset;
+  const { rotationPreset = usual } = options;
   if (steps !== undefined) positiveInteger("--steps", steps);
   const given = { objective, solver, steps, learningRate, newtonSchulzSteps, start, preset: rotationPreset };
   const resolved = resolveSettings(withoutUndefined(given));
   const importance = options.rotationImportance ?? sameImportance;
   return {
-    rotationPreset: rotationPreset ?? (objective === "entropy" ? "paper" : "default"),
+    rotationPreset,
     objective: resolved.objective,
     solver: resolved.solver.name as SolverName,
     steps: resolved.steps,
@@ -184,15 +184,6 @@ type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 const withoutUndefined = <T extends object>(values: T): Defined<T> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 
-function transportOption({ transport = false, rotate = "per-block" }: PruneOptions): boolean {
-  if (transport && rotate !== "per-block") {
-    throw new OptionError(
-      `--transport: a linear map after each block has a place only in the changes of basis of --rotate per-block`,
-    );
-  }
-  return transport;
-}
-
 /** Whether blocks are compared with the dense model, whose activations then run beside. */
 export const needsDenseStream = ({
   match,
@@ -204,23 +195,20 @@ export const needsDenseStream = ({
 /** Fills in defaults and checks every value. Throws {@link OptionError} naming the option. */
 export function resolveOptions(
   options: PruneOptions,
+  pruner: Pruner,
   contextLength: number,
 ): ResolvedOptions & { pattern: SparsityPattern } {
   const pattern = parsePattern(options.sparsity ?? "2:4");
   return {
     pattern,
     model: options.model,
-    pruner: typeof options.pruner === "object" ? options.pruner.name : (options.pruner ?? "sparsegpt"),
+    pruner: pruner.name,
     sparsity: String(options.sparsity ?? "2:4"),
     rotate: oneOf("--rotate", options.rotate ?? "per-block", rotateModes),
     ...rotationOptions(options),
-    refine: oneOf("--refine", options.refine ?? "none", refinements),
-    match: options.match ?? false,
-    transport: transportOption(options),
-    reconstruct: positiveInteger("--reconstruct", options.reconstruct ?? 0, 0),
+    ...resolveQuality(options, pruner),
     skip: options.skip ?? [],
     calibration: options.calibration ?? "embedded",
-    samples: positiveInteger("--samples", options.samples ?? 64),
     sequenceLength: positiveInteger("--seqlen", options.sequenceLength ?? Math.min(contextLength, 2048), 2),
     seed: options.seed === undefined ? null : positiveInteger("--seed", options.seed, 0),
     backend: oneOf("--backend", options.backend ?? "wasm", backendNames),

@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { atomicWriteFile, OutputDirectory } from "@denoise-rotator/hub";
 import { calibrate, type Model, sampleWindows } from "@denoise-rotator/models";
-import { createPruner } from "@denoise-rotator/pruners";
+import { createPruner, type Pruner } from "@denoise-rotator/pruners";
 import { openBackend } from "./backends.js";
 import type { BlockContext, RunContext } from "./context.js";
 import { evaluate } from "./evaluate.js";
@@ -31,13 +31,15 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
   const device = await openBackend(request.backend ?? "wasm", request);
   try {
     await using model = await openNamedModel(request.model, device);
-    const { pattern, ...options } = resolveOptions(request, model.contextLength);
+    const { pruner: wanted = "sparsegpt" } = request;
+    const pruner = typeof wanted === "object" ? wanted : createPruner(wanted, {});
+    const { pattern, ...options } = resolveOptions(request, pruner, model.contextLength);
     const target = request.out ?? join(tmpdir(), `denoise-rotator-${process.pid}-${Math.round(started)}`);
     await using output = await OutputDirectory.create(target, { force: request.force ?? false });
     const abandon = () => output.abortSync();
     process.once("exit", abandon);
     try {
-      const run = new PruneRun(model, { ...request, options, pattern }, output.workingPath);
+      const run = new PruneRun(model, { ...request, pruner, options, pattern }, output.workingPath);
       const record = await run.execute(started);
       await atomicWriteFile(output.path("run.json"), `${JSON.stringify(record, undefined, 2)}\n`);
       if (request.out !== undefined) await output.commit();
@@ -51,6 +53,7 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
 }
 
 interface PruneRequest extends PruneOptions {
+  readonly pruner: Pruner;
   readonly options: ResolvedOptions;
   readonly pattern: RunContext["pattern"];
 }
@@ -109,14 +112,13 @@ class PruneRun {
   async #context(): Promise<RunContext> {
     const { options, pattern, pruner, onProgress, signal } = this.#request;
     const blocks = this.#model.config.layerCount;
-    const used = typeof pruner === "object" ? pruner : createPruner(options.pruner, {});
     const { rotationImportance: named } = options;
     return {
       options,
       pattern,
       device: this.#model.device,
-      pruner: used,
-      rotationImportance: named === sameImportance ? used.importance : createPruner(named, {}).importance,
+      pruner,
+      rotationImportance: named === sameImportance ? pruner.importance : createPruner(named, {}).importance,
       skip: parseSkip(options.skip, blocks),
       given: options.rotation === null ? undefined : await loadRotations(options.rotation),
       learned: new Map(),

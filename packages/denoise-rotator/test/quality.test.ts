@@ -1,0 +1,59 @@
+import { OptionError } from "@denoise-rotator/core";
+import { magnitude, none, sparsegpt, wanda } from "@denoise-rotator/pruners";
+import { describe, expect, it } from "vitest";
+import { type PruneOptions, resolveOptions } from "../src/pipeline/options.js";
+import { qualities } from "../src/pipeline/quality.js";
+
+const resolve = (options: Omit<PruneOptions, "model">, pruner = sparsegpt()) =>
+  resolveOptions({ model: "tiny", ...options }, pruner, 256);
+const off = { refine: "none", match: false, transport: false, reconstruct: 0 };
+
+describe("quality", () => {
+  it("should fill in what a preset fixes, `default` where none is named", () => {
+    expect(resolve({})).toMatchObject({ quality: "default", ...qualities.default });
+    for (const quality of ["fast", "default", "best"] as const) {
+      expect(resolve({ quality })).toMatchObject({ quality, ...qualities[quality] });
+    }
+    expect(resolve({ quality: "fast" }).steps).toBe(25);
+  });
+
+  it("should let options that are given win, one by one", () => {
+    const given = {
+      refine: "none",
+      match: false,
+      reconstruct: 7,
+      samples: 3,
+      rotationPreset: "fast",
+    } as const;
+    expect(resolve({ quality: "best", ...given })).toMatchObject({ ...given, transport: true, steps: 25 });
+    expect(resolve({ quality: "fast", match: true })).toMatchObject({ ...off, match: true });
+    expect(resolve({ quality: "best", objective: "entropy" }).rotationPreset).toBe("paper");
+  });
+
+  it("should change no weights of pruners that leave them, unless asked for the best or by name", () => {
+    for (const pruner of [wanda(), magnitude()]) {
+      expect(resolve({}, pruner)).toMatchObject(off);
+      expect(resolve({ refine: "pcg" }, pruner)).toMatchObject({ ...off, refine: "pcg" });
+      expect(resolve({ quality: "best" }, pruner)).toMatchObject({
+        refine: "pcg",
+        match: true,
+        transport: true,
+      });
+    }
+    expect(resolve({ quality: "best" }, none())).toMatchObject(off);
+  });
+
+  it("should have no output maps without changes of basis", () => {
+    expect(resolve({ quality: "best", rotate: "none" })).toMatchObject({ match: true, transport: false });
+    expect(() => resolve({ transport: true, rotate: "none" })).toThrow(/--transport.*--rotate per-block/);
+  });
+
+  it("should name the option that is out of range", () => {
+    expect(() => resolve({ quality: "high" as "best" })).toThrow(
+      /--quality high: choose one of fast, default, best/,
+    );
+    expect(() => resolve({ refine: "cg" as "pcg" })).toThrow(/--refine cg/);
+    expect(() => resolve({ reconstruct: 1.5 })).toThrow(OptionError);
+    expect(() => resolve({ samples: 0 })).toThrow(/--samples 0/);
+  });
+});
