@@ -10,9 +10,11 @@ const off = { refine: "none", match: false, transport: false, reconstruct: 0 };
 
 describe("quality", () => {
   it("should fill in what a preset fixes, `default` where none is named", () => {
-    expect(resolve({})).toMatchObject({ quality: "default", ...qualities.default });
+    expect(resolve({})).toEqual(resolve({ quality: "default" }));
     for (const quality of ["fast", "default", "best"] as const) {
-      expect(resolve({ quality })).toMatchObject({ quality, ...qualities[quality] });
+      const { rotationSteps, ...fixed } = qualities[quality];
+      expect(resolve({ quality })).toMatchObject({ quality, ...fixed });
+      if (rotationSteps !== null) expect(resolve({ quality }).steps).toBe(rotationSteps);
     }
     expect(resolve({ quality: "fast" }).steps).toBe(25);
   });
@@ -27,7 +29,11 @@ describe("quality", () => {
     } as const;
     expect(resolve({ quality: "best", ...given })).toMatchObject({ ...given, transport: true, steps: 25 });
     expect(resolve({ quality: "fast", match: true })).toMatchObject({ ...off, match: true });
-    expect(resolve({ quality: "best", objective: "entropy" }).rotationPreset).toBe("paper");
+    expect(resolve({ quality: "best", objective: "entropy" })).toMatchObject({
+      rotationPreset: "paper",
+      steps: 2000,
+    });
+    expect(resolve({ quality: "best", steps: 9 }).steps).toBe(9);
   });
 
   it("should change no weights of pruners that leave them, unless asked for the best or by name", () => {

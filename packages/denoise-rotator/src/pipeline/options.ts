@@ -159,7 +159,9 @@ function rotationOptions(options: PruneOptions) {
   optional("--objective", options.objective, objectiveKinds);
   optional("--solver", options.solver, solverNames);
   optional("--start", options.start, rotationStarts);
-  const { objective, solver, steps, learningRate, newtonSchulzSteps, start } = options;
+  const { objective, solver, learningRate, newtonSchulzSteps, start } = options;
+  const chosen = [options.rotationPreset, objective, solver].some((value) => value !== undefined);
+  const steps = options.steps ?? (chosen ? undefined : (qualityOf(options).rotationSteps ?? undefined));
   const usual = objective === "entropy" ? "paper" : qualityOf(options).rotationPreset;
   const { rotationPreset = usual } = options;
   if (steps !== undefined) positiveInteger("--steps", steps);

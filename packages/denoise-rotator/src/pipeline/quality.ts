@@ -6,6 +6,8 @@ import type { PruneOptions } from "./options.js";
 /** What a preset fixes; options that are given win. */
 export interface Quality {
   readonly rotationPreset: RotationPresetName;
+  /** Instead of the preset's steps, where no option says how rotations are learned; `null`: the preset's. */
+  readonly rotationSteps: number | null;
   /** Calibration windows. */
   readonly samples: number;
   readonly refine: Refinement;
@@ -16,17 +18,26 @@ export interface Quality {
   readonly reconstruct: number;
 }
 
-const plain = { samples: 64, refine: "none", match: false, transport: false, reconstruct: 0 } as const;
+const plain = {
+  rotationSteps: null,
+  samples: 64,
+  refine: "none",
+  match: false,
+  transport: false,
+  reconstruct: 0,
+} as const;
 
 /**
  * What to spend on quality: `fast`, 25 steps of rotation and the pruner as it is; `default`, 60 steps, and for pruners
- * that update weights refinement and matching; `best`, for every pruner all there is, on four times the calibration text.
+ * that update weights refinement and matching; `best`, twice the steps and for every pruner all there is, on four times the
+ * calibration text.
  */
 export const qualities = {
   fast: { ...plain, rotationPreset: "fast" },
   default: { ...plain, rotationPreset: "default", refine: "pcg", match: true },
   best: {
     rotationPreset: "default",
+    rotationSteps: 120,
     samples: 256,
     refine: "pcg",
     match: true,
