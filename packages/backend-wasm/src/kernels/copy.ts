@@ -1,4 +1,11 @@
-import { byteWidth, type DType, type Operand, toBFloat16, toFloat16, typedView } from "@denoise-rotator/core";
+import {
+  byteWidth,
+  type DType,
+  isContiguous,
+  type Operand,
+  toBFloat16,
+  toFloat16,
+} from "@denoise-rotator/core";
 import { hasCast } from "../emit/elementwise.js";
 import { vectorBytes } from "../emit/map.js";
 import type { Engine } from "../engine/engine.js";
@@ -157,15 +164,35 @@ export function transposePlane(engine: Engine, from: number, to: number, plane: 
 
 /** Sets every element; any strides. */
 export function fillOperand(engine: Engine, out: Operand, value: number): void {
-  if (elementCount(out.shape) === 0) return;
+  const count = elementCount(out.shape);
+  if (count === 0) return;
+  const bits = bitsOf(out.dtype, value);
+  if (isContiguous(out.shape, out.strides)) {
+    fillConsecutive(engine, out, bits, count);
+    return;
+  }
   const scratch = new Scratch(engine);
   try {
     const cell = scratch.operand(out.dtype, []);
-    const bits = out.dtype === "f16" ? toFloat16(value) : out.dtype === "bf16" ? toBFloat16(value) : value;
-    const stored = out.dtype === "bool" ? Number(bits !== 0) : bits;
-    typedView(out.dtype, engine.memory.u8.buffer, addressOf(cell), 1)[0] = stored;
+    fillConsecutive(engine, cell, bits, 1);
     copyOperand(engine, { ...cell, shape: out.shape, strides: out.shape.map(() => 0) }, out);
   } finally {
     scratch.release();
   }
+}
+
+/** What is stored for `value`, as a number. */
+function bitsOf(dtype: DType, value: number): number {
+  if (dtype === "f16") return toFloat16(value);
+  if (dtype === "bf16") return toBFloat16(value);
+  return dtype === "bool" ? Number(value !== 0) : value;
+}
+
+function fillConsecutive({ memory }: Engine, out: Operand, bits: number, count: number): void {
+  const width = byteWidth(out.dtype);
+  const view =
+    out.dtype === "f32" ? memory.f32 : width === 4 ? memory.i32 : width === 2 ? memory.u16 : memory.u8;
+  const first = addressOf(out) / width;
+  if (count === 1) view[first] = bits;
+  else view.fill(bits, first, first + count);
 }

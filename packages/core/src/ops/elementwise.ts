@@ -13,10 +13,11 @@ export type TensorLike = Tensor | number;
 type UnaryVjp = (g: Tensor, x: Tensor, y: Tensor) => Tensor;
 
 function defineUnary(name: UnaryOp, derivative?: UnaryVjp) {
+  const takesIntegers = ["neg", "abs", "sign", "square"].includes(name);
   const definition: OpDefinition<undefined> = {
     name,
     forward: ([x]) => {
-      const integer = x!.dtype === "i32" && ["neg", "abs", "sign", "square"].includes(name);
+      const integer = x!.dtype === "i32" && takesIntegers;
       const fits = name === "logicalNot" ? x!.dtype === "bool" : isFloat(x!.dtype) || integer;
       if (!fits) throw new DTypeError(`${name}: does not take ${x!.dtype}; cast first`);
       const dtype = name === "isFinite" ? "bool" : x!.dtype;
@@ -88,10 +89,11 @@ const spread = (x: Tensor, shape: Shape): Operand =>
 
 function defineBinary(name: BinaryOp, derivative?: BinaryVjp) {
   const compares = isCompare(name);
+  const logical = isLogical(name);
   const definition: OpDefinition<undefined> = {
     name,
     forward: ([a, b]) => {
-      checkBinaryDtypes(name, a!, b!);
+      checkBinaryDtypes(name, logical, a!, b!);
       const shape = sameShape(a!.shape, b!.shape) ? a!.shape : broadcastShapes(a!.shape, b!.shape, name);
       const out = Tensor.empty(a!.backend, shape, compares ? "bool" : a!.dtype);
       a!.backend.kernels.binary(name, spread(a!, shape), spread(b!, shape), out.operand);
@@ -110,9 +112,9 @@ function defineBinary(name: BinaryOp, derivative?: BinaryVjp) {
   return defineOp(definition);
 }
 
-function checkBinaryDtypes(name: BinaryOp, a: Tensor, b: Tensor): void {
+function checkBinaryDtypes(name: BinaryOp, logical: boolean, a: Tensor, b: Tensor): void {
   if (a.dtype !== b.dtype) throw new DTypeError(`${name}: dtypes ${a.dtype} and ${b.dtype} differ; cast one`);
-  const fits = isLogical(name)
+  const fits = logical
     ? a.dtype === "bool"
     : isFloat(a.dtype) ||
       (a.dtype === "i32" && name !== "pow" && name !== "div") ||
