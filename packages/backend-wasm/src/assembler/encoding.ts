@@ -25,11 +25,18 @@ export function signed(value: number): number[] {
   }
 }
 
+/** Adds `more` to `bytes`; unlike spreading, without a copy of what is there. */
+export function append(bytes: number[], more: readonly number[]): number[] {
+  for (const byte of more) bytes.push(byte);
+  return bytes;
+}
+
 /** Length-prefixed vector of already encoded items. */
-export const vector = (items: readonly (readonly number[])[]): number[] => [
-  ...unsigned(items.length),
-  ...items.flat(),
-];
+export function vector(items: readonly (readonly number[])[]): number[] {
+  const bytes = unsigned(items.length);
+  for (const item of items) append(bytes, item);
+  return bytes;
+}
 
 /** Length-prefixed ASCII name. */
 export const ascii = (text: string): number[] => [

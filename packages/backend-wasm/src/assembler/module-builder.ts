@@ -1,4 +1,4 @@
-import { ascii, unsigned, vector } from "./encoding.js";
+import { append, ascii, unsigned, vector } from "./encoding.js";
 import { type Expr, f32x4, type V128, type ValueType, v128 } from "./expressions.js";
 import {
   FunctionBuilder,
@@ -13,6 +13,9 @@ interface DefinedFunction {
   readonly parameters: readonly number[];
   readonly body: readonly number[];
 }
+
+const floatBits = new Float32Array(1);
+const integerBits = new Int32Array(floatBits.buffer);
 
 /** What code generation depends on. */
 export interface ModuleOptions {
@@ -35,7 +38,7 @@ export class ModuleBuilder {
   readonly #constantsAt: number;
   readonly #shared: boolean;
   readonly #functions: DefinedFunction[] = [];
-  readonly #constants = new Map<string, number>();
+  readonly #constants = new Map<string, V128>();
   readonly #words: number[] = [];
 
   constructor(options: ModuleOptions) {
@@ -67,7 +70,8 @@ export class ModuleBuilder {
 
   /** A vector of four equal f32. */
   f32(value: number): V128 {
-    return this.#constant(new Uint32Array(new Float32Array([value, value, value, value]).buffer));
+    floatBits[0] = value;
+    return this.i32(integerBits[0]!);
   }
 
   /** A vector of four equal i32. */
@@ -76,7 +80,14 @@ export class ModuleBuilder {
   }
 
   words(a: number, b: number, c: number, d: number): V128 {
-    return this.#constant(new Uint32Array([a, b, c, d]));
+    const key = `${a},${b},${c},${d}`;
+    let constant = this.#constants.get(key);
+    if (!constant) {
+      constant = v128.load(0, this.#constantsAt + 4 * this.#words.length);
+      this.#constants.set(key, constant);
+      this.#words.push(a, b, c, d);
+    }
+    return constant;
   }
 
   /** a·b + c, fused if the engine has relaxed SIMD. */
@@ -86,35 +97,24 @@ export class ModuleBuilder {
 
   /** The table of constants, to be written at `constantsAt`. */
   constants(): Uint8Array {
-    return new Uint8Array(new Uint32Array(this.#words).buffer);
+    return new Uint8Array(new Int32Array(this.#words).buffer);
   }
 
   encode(): Uint8Array<ArrayBuffer> {
     const functions = this.#functions;
-    const section = (id: number, body: readonly number[]) => [id, ...unsigned(body.length), ...body];
+    const section = (id: number, body: readonly number[]) => append([id, ...unsigned(body.length)], body);
     const types = functions.map(({ parameters }) => [0x60, ...unsigned(parameters.length), ...parameters, 0]);
     const limits = this.#shared ? [3, ...unsigned(1), ...unsigned(65536)] : [0, ...unsigned(1)];
     const memory = [...ascii("env"), ...ascii("memory"), 2, ...limits];
     const threadArea = [...ascii("env"), ...ascii("threadArea"), 3, valueTypeCode("i32"), 0];
-    const bodies = functions.map(({ body }) => [...unsigned(body.length), ...body]);
-    return Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-      ...section(1, vector(types)),
-      ...section(2, vector([memory, threadArea])),
-      ...section(3, vector(functions.map((_, index) => unsigned(index)))),
-      ...section(7, vector(functions.map(({ name }, index) => [...ascii(name), 0, ...unsigned(index)]))),
-      ...section(10, vector(bodies)),
-    ]);
-  }
-
-  #constant(words: Uint32Array): V128 {
-    const key = words.join();
-    let offset = this.#constants.get(key);
-    if (offset === undefined) {
-      offset = this.#constantsAt + 4 * this.#words.length;
-      this.#constants.set(key, offset);
-      this.#words.push(...words);
-    }
-    return v128.load(0, offset);
+    const bodies = functions.map(({ body }) => append(unsigned(body.length), body));
+    const bytes = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    append(bytes, section(1, vector(types)));
+    append(bytes, section(2, vector([memory, threadArea])));
+    append(bytes, section(3, vector(functions.map((_, index) => unsigned(index)))));
+    const exports = functions.map(({ name }, index) => [...ascii(name), 0, ...unsigned(index)]);
+    append(bytes, section(7, vector(exports)));
+    append(bytes, section(10, vector(bodies)));
+    return new Uint8Array(bytes);
   }
 }
