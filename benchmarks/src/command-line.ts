@@ -17,7 +17,8 @@ suites
 options
   --quick              fewer and smaller works, fewer rounds
   --json               the result as one JSON object on standard output; progress goes to standard error
-  --out FILE           where the JSON is kept (default: benchmarks/results/<suite>-node<major>.json)
+  --out FILE           where the JSON is kept (default: benchmarks/results/<suite>-node<major>.json;
+                       with --quick, --only or --contenders -quick or -partial is added)
   --node FILE          the Node to measure (default: the one that runs this)
   --threads LIST       such as 1,2 (default: 1 and 2 where there are two cores)
   --contenders LIST    such as denoise-rotator,tfjs-wasm

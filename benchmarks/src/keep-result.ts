@@ -1,13 +1,18 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { CommandLine } from "./command-line.js";
 
 const results = fileURLToPath(new URL("../results/", import.meta.url));
 
-/** Where a suite's JSON goes: by suite and engine, short runs apart. Perplexities are one engine's as another's. */
-export function defaultResultPath(suite: string, quick: boolean): string {
+/**
+ * Where a suite's JSON goes: by suite and engine, short and partial runs apart from what is published. Perplexities are one
+ * engine's as another's.
+ */
+export function defaultResultPath({ suite, profile, quick, only, contenders }: CommandLine): string {
   const engine = suite === "ablation" ? "" : `-node${process.versions.node.split(".")[0]}`;
-  return `${results}${suite}${engine}${quick ? "-quick" : ""}.json`;
+  const extent = quick ? "-quick" : only || contenders ? "-partial" : "";
+  return `${results}${suite}${profile ? "-profile" : ""}${engine}${extent}.json`;
 }
 
 export function keepResult(path: string, result: unknown): void {

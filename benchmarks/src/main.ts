@@ -84,9 +84,7 @@ async function main(): Promise<void> {
   progress("building");
   build();
   const { result, text } = await run(options.suite, options);
-  const out =
-    options.out ??
-    defaultResultPath(options.profile ? `${options.suite}-profile` : options.suite, options.quick);
+  const out = options.out ?? defaultResultPath(options);
   keepResult(out, result);
   progress(`kept in ${out}`);
   console.log(options.json ? JSON.stringify(result, null, 2) : text);
