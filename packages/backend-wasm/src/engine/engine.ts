@@ -5,6 +5,7 @@ import { defineFused } from "../emit/fused.js";
 import { defineGemv } from "../emit/gemm.js";
 import { defineGemm } from "../emit/gemm-tasks.js";
 import { defineGroupEntropy } from "../emit/group-entropy.js";
+import { defineMirror } from "../emit/mirror.js";
 import { definePanelKernels } from "../emit/panels.js";
 import { definePrunedEnergy } from "../emit/pruned-energy.js";
 import { defineReductions } from "../emit/reduce.js";
@@ -55,6 +56,7 @@ function emitModule(features: Features, shared: boolean): ModuleBuilder {
   const { tile } = features;
   defineGemm(m, tile);
   defineGemv(m);
+  defineMirror(m);
   definePanelKernels(m);
   defineElementwise(m);
   defineStridedCopies(m);
