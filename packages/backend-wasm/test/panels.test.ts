@@ -51,7 +51,7 @@ describe("triangularSolve", () => {
 
 describe("choleskyPanel", () => {
   const info: Given = { dtype: "i32", shape: [1], values: [0] };
-  it.each([1, 2, 5, 33, 64])("should factor in place and leave the upper triangle: n = %i", (n) => {
+  it.each([0, 1, 2, 5, 33, 64, 130])("should factor in place and leave the upper triangle: n = %i", (n) => {
     const run = both(backend, [info, f32([n, n], positive(n, 4))], (b, [i, a]) =>
       b.kernels.choleskyPanel(a!, i!, { pivotBase: 0 }),
     );
@@ -81,11 +81,35 @@ describe("qrPanel", () => {
     [6, 4],
     [40, 32],
     [5, 5],
+    [100, 70],
   ])("should match Householder in f64: %i × %i", (m, n) => {
     for (const result of [0, 1]) {
       const given = [f32([n], normals(n)), f32([m, n], normals(m * n, 2))];
       const run = both(backend, given, (b, [tau, a]) => b.kernels.qrPanel(a!, tau!), result);
       expectClose(run, { relative: 1e-4, absolute: 2e-5 });
+    }
+  });
+
+  it.each([1e-30, 1e30])("should neither overflow nor lose digits for entries about %d", (size) => {
+    const [m, n] = [50, 40];
+    const values = normals(m * n, 3).map((x, at) => x * size * (at % n === 7 ? 1e-6 : 1));
+    const run = both(backend, [f32([n], normals(n)), f32([m, n], values)], (b, [tau, a]) =>
+      b.kernels.qrPanel(a!, tau!),
+    );
+    // Reflectors below the diagonal, about 1, and R above it, about `size`.
+    run.expected.forEach((want, at) => {
+      const scale = at % n < Math.floor(at / n) ? 1 : size * 10;
+      expect(Math.abs(run.actual[at]! - want)).toBeLessThan(1e-4 * scale);
+    });
+  });
+
+  it("should let NaN and infinity surface", () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const values = normals(20 * 5, 3).with(3 * 5 + 1, bad);
+      const { actual } = both(backend, [f32([5], normals(5)), f32([20, 5], values)], (b, [tau, a]) =>
+        b.kernels.qrPanel(a!, tau!),
+      );
+      expect(actual.slice(1, 5).every(Number.isFinite)).toBe(false);
     }
   });
 
