@@ -160,6 +160,14 @@ def cayley(x):
     return torch.linalg.solve(identity - x / 2, identity + x / 2)
 
 
+def newton_schulz(m):
+    x = m / (m.norm(dim=(-2, -1), keepdim=True) + 1e-12)
+    for _ in range(6):
+        square = x @ x.mT
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return x
+
+
 def muon(terms_of, steps, lr):
     r1, r2 = eye(HIDDEN), eye(HEAD_DIM).repeat(KV_HEADS, 1, 1)
     m1, m2 = torch.zeros_like(r1), torch.zeros_like(r2)
@@ -169,13 +177,9 @@ def muon(terms_of, steps, lr):
         objectives.append(value.item())
         m1 = 0.8 * m1 + 0.2 * skew(r1.mT @ g1)
         m2 = 0.8 * m2 + 0.2 * skew(r2.mT @ g2)
-        x = m1 / (m1.norm() + 1e-12)
-        for _ in range(6):
-            square = x @ x.mT
-            x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
-        d2 = HEAD_DIM**0.5 * m2 / (m2.norm(dim=(-2, -1), keepdim=True) + 1e-12)
+        d1, d2 = skew(newton_schulz(m1)), skew(newton_schulz(m2))
         size = lr * max(0.01, 1 - t / steps)
-        r1, r2 = r1 @ cayley(-size * skew(x)), r2 @ cayley(-size * d2)
+        r1, r2 = r1 @ cayley(-size * d1), r2 @ cayley(-size * d2)
     objectives.append(sum(terms_of(r1, r2).values()).item())
     return {"steps": steps, "lr": lr, "objectives": objectives, "r1": r1, "r2": r2}
 
@@ -197,8 +201,8 @@ CONVENTIONS = {
     "objectives": "of solver runs: before each step, then after the last one",
     "qrAdam": "R = Q of qr(A) with diag(R) > 0; A = B = I at first; both gradients times min(1, 1 / (joint norm + 1e-6)); "
     "Adam lr 0.01, betas 0.9 and 0.999, eps 1e-8 outside the root, bias-corrected; gradientNorms before clipping",
-    "muon": "m = 0.8 m + 0.2 skew(R^T G) without bias correction; R1: skew of 6 Newton-Schulz steps of m / (norm + 1e-12); R2 per kv "
-    "head: sqrt(headDim) m / (norm + 1e-12); step lr max(0.01, 1 - t / steps); R cayley(-step D)",
+    "muon": "m = 0.8 m + 0.2 skew(R^T G) without bias correction; D = skew of 6 Newton-Schulz steps of "
+    "m / (norm + 1e-12), R2 per kv head; step lr max(0.01, 1 - t / steps); R cayley(-step D)",
 }
 
 

@@ -111,6 +111,8 @@ class Wasm implements WasmBackend {
       hostKernels: ["argsort", "gather"],
       maxBufferBytes: maximumArenaBytes(threads),
       allocatedBytes: () => this.#engine?.arena.allocated ?? 0,
+      peakBytes: () => this.#engine?.arena.peak ?? 0,
+      resetPeakBytes: () => this.#engine?.arena.resetPeak(),
       description: {
         variant: tile.fma ? "fma" : "mul+add",
         tile: `${tile.rows}x${tile.columns}`,

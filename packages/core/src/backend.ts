@@ -37,6 +37,10 @@ export interface Capabilities {
   readonly maxBufferBytes: number;
   /** Bytes now allocated, for leak checks and run records. */
   allocatedBytes(): number;
+  /** Most bytes allocated at once since `resetPeakBytes`, scratch memory included; where the backend counts it. */
+  peakBytes?(): number;
+  /** Starts `peakBytes` anew from what is allocated now. */
+  resetPeakBytes?(): void;
   /** What shows up in run records: kernel variant, adapter, thread count. */
   readonly description: Readonly<Record<string, string | number | boolean>>;
 }

@@ -19,7 +19,7 @@ import { entropyObjective } from "./entropy-objective.js";
 import { type RotationProblem, rotationProblem } from "./problem.js";
 import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
 import { siteFigures, siteReports } from "./report.js";
-import { identityRotation, ownRotation, type Rotation } from "./rotation.js";
+import { identityRotation, ownRotation, placement, type Rotation } from "./rotation.js";
 import { checkRowSample, type RowSample } from "./row-sample.js";
 import { type ResolvedSettings, type RotationSettings, resolveSettings } from "./settings.js";
 import { startingPoint } from "./start.js";
@@ -61,6 +61,8 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
   checkBlocks(r1Blocks, block.hiddenSize, groupSize(pattern));
   const rowSample = rowSampleOf(options, groupSize(pattern));
   signal?.throwIfAborted();
+  const { capabilities } = placement(block).backend;
+  capabilities.resetPeakBytes?.();
   const problem = await rotationProblem(block, options.importance);
   try {
     const sampling = rowSample && { rowSample };
@@ -76,7 +78,8 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
     const [R1, R2] = result.points as [Tensor, Tensor];
     const after = await siteFigures(problem, R1, R2, pattern);
     const { start, best, steps, trace, stopped } = result;
-    const report = { name: objective.name, unrotated, start, best, steps, stopped, trace };
+    const peakBytes = capabilities.peakBytes?.() ?? null;
+    const report = { name: objective.name, unrotated, start, best, steps, stopped, peakBytes, trace };
     return ownRotation(R1, R2, { objective: report, sites: siteReports(problem, before, after) });
   } finally {
     problem.dispose();

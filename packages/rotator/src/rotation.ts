@@ -22,6 +22,8 @@ export interface ObjectiveReport {
   readonly steps: number;
   /** Why the solver ended. */
   readonly stopped: SolverResult["stopped"];
+  /** Most bytes on the backend while learning, the block's own included; `null` where the backend does not count. */
+  readonly peakBytes: number | null;
   /** Value at every step. */
   readonly trace: readonly number[];
 }

@@ -18,7 +18,7 @@ export interface RotationPreset {
 /** `fast` and `default` differ in cost; `paper` is the recipe of arXiv 2505.23049. */
 export const rotationPresets = {
   fast: { objective: "direct", solver: "muon", steps: 25, learningRate: 0.2, start: "pca-dealt" },
-  default: { objective: "direct", solver: "muon", steps: 60, learningRate: 0.1, start: "pca-dealt" },
+  default: { objective: "direct", solver: "muon", steps: 60, learningRate: 0.3, start: "pca-dealt" },
   paper: { objective: "entropy", solver: "qr-adam", steps: 2000, learningRate: 0.01, start: "identity" },
 } as const satisfies Record<string, RotationPreset>;
 
@@ -36,7 +36,7 @@ export interface RotationSettings {
   readonly steps?: number;
   /** Default: as for `steps`. */
   readonly learningRate?: number;
-  /** Of `muon` by name; default 6. */
+  /** Of `muon` by name; default 3. */
   readonly newtonSchulzSteps?: number;
   readonly start?: RotationStart;
 }

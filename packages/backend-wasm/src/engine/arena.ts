@@ -54,6 +54,7 @@ export class Arena {
   #last: Node;
   #span: number;
   #allocated = 0;
+  #peak = 0;
 
   constructor(options: ArenaOptions) {
     this.#options = options;
@@ -65,6 +66,15 @@ export class Arena {
   /** Bytes in use, rounded up to the alignment. */
   get allocated(): number {
     return this.#allocated;
+  }
+
+  /** Largest `allocated` since `resetPeak`. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  resetPeak(): void {
+    this.#peak = this.#allocated;
   }
 
   /** A block of at least `byteLength` bytes. Throws {@link OutOfMemoryError}. */
@@ -80,6 +90,7 @@ export class Arena {
     if (node.size > size) this.#split(node, size);
     node.free = false;
     this.#allocated += node.size;
+    this.#peak = Math.max(this.#peak, this.#allocated);
     return node;
   }
 

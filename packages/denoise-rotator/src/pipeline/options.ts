@@ -38,7 +38,7 @@ export interface PruneOptions {
   readonly steps?: number;
   /** Default: as for `steps`. */
   readonly learningRate?: number;
-  /** Of `muon`; default 6. */
+  /** Of `muon`; default 3. */
   readonly newtonSchulzSteps?: number;
   readonly start?: RotationStart;
   /** Whose importances the rotation concentrates: `same` (default) or the name of a pruner. */

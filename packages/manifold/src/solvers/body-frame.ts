@@ -16,10 +16,6 @@ export const turn = (R: Tensor, direction: Tensor, size: number, t: number): Ten
 
 const matrixAxes = { axis: [-2, -1], keepDims: true } as const;
 
-/** √n·m/‖m‖_F of each matrix: as long as an orthogonal matrix. */
-export const orthogonalLength = (m: Tensor): Tensor =>
-  tidy(() => m.mul(Math.sqrt(m.shape.at(-1)!)).div(m.square().sum(matrixAxes).sqrt().add(1e-12)));
-
 /**
  * The skew matrix nearest in spirit to the orthogonal polar factor of skew `m` `[…, n, n]`: Muon's quintic (Jordan et al.
  * 2024) X ← X·(3.4445·I − 4.775·S + 2.0315·S²), S = XᵀX, from X = m/‖m‖_F. It pushes the singular values towards 1 and

@@ -1,15 +1,15 @@
 import { OptionError, type Tensor, tidy, zeros } from "@denoise-rotator/core";
-import { bodyGradient, orthogonalised, orthogonalLength, turn } from "./body-frame.js";
+import { bodyGradient, orthogonalised, turn } from "./body-frame.js";
 import { checkSettings, descend } from "./descend.js";
 import { annealed, type Rule } from "./rule.js";
 import type { Solver } from "./solver.js";
 
 export interface MuonOptions {
-  /** Default 0.1 (60 steps); 0.2 suits 25 steps. */
+  /** The first step's angle in radians, the direction's singular values being about 1. Default 0.3. */
   readonly learningRate?: number;
   /** Default 0.8. */
   readonly momentum?: number;
-  /** Quintic Newton–Schulz steps that orthogonalise the direction; default 6. */
+  /** Quintic Newton–Schulz steps that orthogonalise the direction; default 3. */
   readonly newtonSchulzSteps?: number;
 }
 
@@ -18,17 +18,17 @@ export const muonSteps = 60;
 
 /**
  * Large annealed steps along orthogonalised momentum, in the body frame: m ← 0.8·m + 0.2·skew(RᵀG), R ← R·cayley(−s·D),
- * s = lr·max(0.01, 1 − t/steps). For a matrix `[n, n]` D is the skew part of Newton–Schulz's quintic of m (Muon, Jordan et
- * al. 2024); for a stack `[b, n, n]` √n·m/‖m‖_F of each matrix. Re-orthogonalised by QR every 20 steps. The best is kept.
+ * s = lr·max(0.01, 1 − t/steps), D the skew part of Newton–Schulz's quintic of m (Muon, Jordan et al. 2024), matrix by matrix in
+ * a stack. Re-orthogonalised by QR every 20 steps. The best is kept.
  */
 export function muon(defaults: MuonOptions = {}): Solver {
   const name = "muon";
-  const { momentum = 0.8, newtonSchulzSteps = 6 } = defaults;
+  const { momentum = 0.8, newtonSchulzSteps = 3 } = defaults;
   return {
     name,
     defaultSteps: muonSteps,
     async minimize(objective, start, options) {
-      const learningRate = options.learningRate ?? defaults.learningRate ?? 0.1;
+      const learningRate = options.learningRate ?? defaults.learningRate ?? 0.3;
       checkSettings(name, options, learningRate);
       if (!(momentum >= 0 && momentum < 1))
         throw new OptionError(`muon: momentum ${momentum} is not in [0, 1)`);
@@ -64,7 +64,7 @@ const muonRule = ({ size, momentum, newtonSchulzSteps }: Settings): Rule<MuonTen
     const next = R.map((point, i) =>
       tidy(() => {
         const moment = m[i]!.mul(momentum).add(bodyGradient(point, gradients[i]!).mul(1 - momentum));
-        const D = point.rank === 2 ? orthogonalised(moment, newtonSchulzSteps) : orthogonalLength(moment);
+        const D = orthogonalised(moment, newtonSchulzSteps);
         return { R: turn(point, D, size(t), t), m: moment };
       }),
     );
