@@ -1,6 +1,6 @@
 import { type WasmBackend, wasm } from "@denoise-rotator/backend-wasm";
-import { parsePattern, type SiteStatistics } from "@denoise-rotator/contracts";
-import { type Backend, createCpuBackend, matmulFlops, type Tensor, toNumbers } from "@denoise-rotator/core";
+import { type Importance, parsePattern } from "@denoise-rotator/contracts";
+import { type Backend, createCpuBackend, matmulFlops, tidy, toNumbers } from "@denoise-rotator/core";
 import { createSolver } from "@denoise-rotator/manifold";
 import {
   type DenoiseOptions,
@@ -11,12 +11,15 @@ import {
   rotationProblem,
 } from "@denoise-rotator/rotator";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { importanceOf } from "../packages/rotator/test/importances.js";
-import { ToyBlock } from "../packages/rotator/test/toy-block.js";
+import { syntheticBlock } from "./synthetic-block.js";
 
 /** A quarter of the embedded model's sizes, in its proportions. */
-const shape = { hidden: 64, heads: { count: 8, keyValueCount: 2, dim: 8 }, intermediate: 176, tokens: 96 };
-const wanda = importanceOf("diagonal");
+const shape = { hidden: 64, heads: { count: 8, keyValueCount: 2, dim: 8 }, intermediate: 176 };
+const wanda: Importance = {
+  name: "wanda",
+  columnScale: "diagonal",
+  of: async ({ weight, statistics }) => tidy(() => weight.square().mul(statistics!.gram.diagonal())),
+};
 
 describe("learning rotations on wasm", () => {
   let backend: WasmBackend;
@@ -25,14 +28,8 @@ describe("learning rotations on wasm", () => {
   });
   afterAll(() => backend.dispose());
 
-  async function captured(on: Backend = backend, dtype: "f32" | "f64" = "f32"): Promise<ToyBlock> {
-    const block = new ToyBlock({ ...shape, dtype, backend: on });
-    await block.capture();
-    return block;
-  }
-
   it("should cost at most a fifteenth of the paper's 2000 steps in products, start included", async () => {
-    const block = await captured();
+    const block = await syntheticBlock(shape, backend, "f32");
     const flopsOf = async (options: Partial<DenoiseOptions>) => {
       const before = matmulFlops();
       (await denoise(block, { importance: wanda, ...options })).dispose();
@@ -53,17 +50,7 @@ describe("learning rotations on wasm", () => {
     async (kind) => {
       const sizes = kind === "1:3" ? { hidden: 48, heads: { count: 6, keyValueCount: 2, dim: 8 } } : {};
       const evaluate = async (on: Backend, dtype: "f32" | "f64") => {
-        const block = new ToyBlock({ ...shape, ...sizes, intermediate: 192, dtype: "f64" });
-        await block.capture();
-        const moved = new Map<Tensor, SiteStatistics>();
-        for (const { statistics } of block.sites) {
-          const { gram, tokens } = statistics!;
-          if (!moved.has(gram)) moved.set(gram, { gram: await gram.cast(dtype).to(on), tokens });
-        }
-        for (const site of block.sites) {
-          site.setWeight(await site.weight.cast(dtype).to(on));
-          site.setStatistics(moved.get(site.statistics!.gram)!);
-        }
+        const block = await syntheticBlock({ ...shape, ...sizes, intermediate: 192 }, on, dtype);
         const problem = await rotationProblem(block, wanda);
         const objective =
           kind === "entropy" ? entropyObjective(problem) : directObjective(problem, parsePattern(kind));
@@ -86,8 +73,8 @@ describe("learning rotations on wasm", () => {
 
   it("should not grow in memory over 1,000 steps, and tell its peak", async () => {
     const small = await wasm();
-    const block = new ToyBlock({ hidden: 16, intermediate: 24, dtype: "f32", backend: small });
-    await block.capture();
+    const sizes = { hidden: 16, heads: { count: 4, keyValueCount: 2, dim: 4 }, intermediate: 24 };
+    const block = await syntheticBlock(sizes, small, "f32");
     for (const solver of ["muon", "qr-adam", "adam"] as const) {
       const usage: number[] = [];
       const before = small.capabilities.allocatedBytes();
