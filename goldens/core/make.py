@@ -172,7 +172,22 @@ def adam_curve():
             "firstGradients": first_gradients, "losses": losses, "lossAfter": loss_now().item(), "final": parameters}
 
 
+def residues(rows, columns, seed):
+    """f32 in [-1, 1), the same wherever integers are exact."""
+    i = torch.arange(rows * columns, dtype=torch.int64)
+    return ((i * i * 31 + i * seed * 7919 + seed) % 10007 / 5003.5 - 1).float().reshape(rows, columns)
+
+
+def matmul_error_cases():
+    """Root mean square error of f32 products against float64, in units of 2^-24 sqrt(k)."""
+    for m, n, k in [(96, 96, 64), (96, 80, 576), (60, 70, 2048), (1, 300, 2048), (300, 1, 2048)]:
+        a, b = residues(m, k, 3), residues(k, n, 5)
+        error = (a @ b).double() - a.double() @ b.double()
+        yield {"m": m, "n": n, "k": k, "error": (error.square().mean().sqrt() * 2**24 / k**0.5).item()}
+
+
 def main() -> None:
+    write_json(HERE / "matmul-error.json", {"cases": list(matmul_error_cases())})
     g = seeded(SEED)
     for file, cases in {"unary": unary_cases, "binary": binary_cases, "reduce": reduce_cases,
                         "network": network_cases}.items():

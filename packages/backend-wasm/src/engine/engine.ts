@@ -69,15 +69,35 @@ function emitModule(features: Features, shared: boolean): ModuleBuilder {
   return m;
 }
 
-/** Emits, compiles and instantiates the kernels over a fresh memory. */
+interface Compiled {
+  readonly features: Features;
+  readonly module: WebAssembly.Module;
+  /** To be written at `layout.constants`. */
+  readonly constants: Uint8Array;
+}
+
+/** The plain kernels, emitted and compiled once per process for either kind of memory. */
+const compiled = new Map<boolean, Promise<Compiled>>();
+
+function compile(shared: boolean): Promise<Compiled> {
+  const emitAndCompile = async (): Promise<Compiled> => {
+    const features = detectFeatures();
+    const builder = emitModule(features, shared);
+    return { features, module: await WebAssembly.compile(builder.encode()), constants: builder.constants() };
+  };
+  const present = compiled.get(shared) ?? emitAndCompile();
+  compiled.set(shared, present);
+  return present;
+}
+
+/** Instantiates the kernels over a fresh memory. */
 export async function createEngine({ limit, threads, turbo }: EngineOptions): Promise<Engine> {
-  const features = detectFeatures();
   const shared = threads > 1;
-  const builder = emitModule(features, shared);
-  const modules = [await WebAssembly.compile(builder.encode())];
+  const { features, module, constants } = await compile(shared);
+  const modules = [module];
   if (turbo) modules.push(compileRevectorised(emitTurbo(turbo, shared).encode()));
   const memory = new Memory({ arenaStart: arenaStart(threads), limit, shared });
-  memory.u8.set(builder.constants(), layout.constants);
+  memory.u8.set(constants, layout.constants);
   const env = { memory: memory.wasm, threadArea: threadAreaAt(0) };
   const kernels = modules.flatMap((module) =>
     Object.entries(new WebAssembly.Instance(module, { env }).exports as unknown as Record<string, Native>),
@@ -100,7 +120,7 @@ export async function createEngine({ limit, threads, turbo }: EngineOptions): Pr
     pool,
     plain,
   });
-  const plainCount = WebAssembly.Module.exports(modules[0]!).length;
+  const plainCount = WebAssembly.Module.exports(module).length;
   const plain = engineOf(plainCount, features.tile, undefined);
   return turbo ? engineOf(kernels.length, turbo, plain) : plain;
 }
