@@ -78,6 +78,30 @@ describe.each(names)("packed %s", (name) => {
   });
 });
 
+describe("the packed wasm backend", () => {
+  it.each(["module", "commonjs"])("should find its worker from a %s", (type) => {
+    // A worker that did not start makes the second product throw.
+    const script = `
+      const multiply = async ({ wasm }) => {
+        const backend = await wasm({ threads: 2 });
+        const operand = () => ({
+          buffer: backend.allocate(4 << 20), dtype: "f32", shape: [1024, 1024], strides: [1024, 1], offset: 0,
+        });
+        const [a, b, out] = [operand(), operand(), operand()];
+        for (let i = 0; i < 2; i++) {
+          backend.kernels.matmul(a, b, out, { alpha: 1, accumulate: false });
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
+        console.log("threads", backend.capabilities.description.threads);
+      };
+      ${type === "module" ? "import * as m from" : "const m = require("} "@denoise-rotator/backend-wasm"${type === "module" ? "" : ")"};
+      multiply(m);`;
+    const { stdout, stderr } = node(`--input-type=${type}`, "-e", script);
+    expect(stderr).toBe("");
+    expect(stdout).toBe("threads 2\n");
+  });
+});
+
 describe("the packed command line", () => {
   const cli = () => join(folder, "node_modules", ".bin", "denoise-rotator");
 
