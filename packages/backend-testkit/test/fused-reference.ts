@@ -86,7 +86,9 @@ export function createFusedCpu(): Backend & { kernels: FusedKernels } {
       const [t, s] = [q.shape[2]!, k.shape[2]!];
       rows(q, out, (query, [b, head, i]) => {
         const g = Math.floor(head! / perGroup);
-        const seen = range(causal ? i! + s - t + 1 : s);
+        const seen = range(causal ? Math.max(0, i! + s - t + 1) : s);
+        // The softmax of nothing.
+        if (seen.length === 0) return query.map(() => Number.NaN);
         const p = weights(seen.map((j) => scale * total(query.map((value, d) => value * keys(b!, g, j, d)))));
         return query.map((_, d) => total(seen.map((j) => p[j]! * values(b!, g, j, d))));
       });

@@ -149,7 +149,10 @@ export interface FusedKernels {
   rmsNorm(x: Operand, gain: Operand, out: Operand, options: { readonly eps: number }): void;
   /** Rotates halves: x `[…, t, d]`, cos and sin `[t, d/2]`. */
   rope(x: Operand, cos: Operand, sin: Operand, out: Operand): void;
-  /** softmax(scale·q·kᵀ)·v: q `[b, h, t, d]`, k, v `[b, g, s, d]`, g divides h. Causal: query i sees keys ≤ i + s − t. */
+  /**
+   * softmax(scale·q·kᵀ)·v: q `[b, h, t, d]`, k, v `[b, g, s, d]`, g divides h. Causal: query i sees keys ≤ i + s − t; NaN
+   * where it sees none.
+   */
   attention(q: Operand, k: Operand, v: Operand, out: Operand, options: AttentionOptions): void;
   /** silu(gate) · up. */
   swiglu(gate: Operand, up: Operand, out: Operand): void;
