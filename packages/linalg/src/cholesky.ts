@@ -9,10 +9,11 @@ import {
   Tensor,
   tidy,
   triangularSolveInto,
+  where,
   zeros,
 } from "@denoise-rotator/core";
 import { matricesOf, squareSize, symmetricPart } from "./matrices.js";
-import { diagonalMask, lowerTriangle } from "./triangle.js";
+import { diagonalMask, lowerMask, lowerTriangle } from "./triangle.js";
 import { inverseTriangular, solveTriangular } from "./triangular.js";
 
 const panel = 64;
@@ -20,6 +21,8 @@ const panel = 64;
 /** Right-looking blocked Cholesky of one matrix in place; the lower triangle is read, zeros are left above it. */
 function factorBlocked(a: Tensor, info: Tensor): void {
   const n = a.shape[0]!;
+  const width = Math.min(panel, n);
+  const mask = lowerMask(width, width, 0, a.backend);
   for (let start = 0; start < n; start += panel) {
     tidy(() => {
       const stop = Math.min(n, start + panel);
@@ -27,7 +30,8 @@ function factorBlocked(a: Tensor, info: Tensor): void {
       choleskyPanelInto(corner, info, start);
       if (stop < n) eliminate(a, corner, start, stop);
       // The products below may have written here.
-      copyInto(corner, lowerTriangle(corner));
+      const kept = mask.slice([0, stop - start], [0, stop - start]);
+      copyInto(corner, where(kept, corner, 0));
       fillInto(a.slice([start, stop], [stop]), 0);
     });
   }

@@ -3,10 +3,11 @@ import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { defineCholeskyPanel } from "./cholesky.js";
 import { defineHouseholderPanel } from "./householder.js";
 import { defineSymmetricMatvec } from "./symmetric-matvec.js";
+import { defineTriangularSolve } from "./triangular-solve.js";
 
 /**
  * `combineRows(out, coefficients, coefficientStep, rows, rowStep, count, columns, scale, accumulate)`:
- * out = scale · Σ_j coefficient_j · row_j (+ out). Serves triangular solves, Householder panels and vector·matrix.
+ * out = scale · Σ_j coefficient_j · row_j (+ out). Serves Householder panels, tridiagonalisation and vector·matrix.
  */
 function defineCombineRows(m: ModuleBuilder): void {
   m.define(
@@ -127,4 +128,5 @@ export function definePanelKernels(m: ModuleBuilder): void {
   defineCholeskyPanel(m);
   defineHouseholderPanel(m);
   defineSymmetricMatvec(m);
+  defineTriangularSolve(m);
 }

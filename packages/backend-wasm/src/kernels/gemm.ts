@@ -151,7 +151,7 @@ interface PackedBlock {
 }
 
 /** Tiles in a stretch of rows of a triangle: few, since half of the columns beside the diagonal's are in vain. */
-const triangleTiles = 8;
+const triangleTiles = 4;
 
 /** Arguments for each stretch of rows against one packed block of B. */
 function rowTasks(tile: GemmTile, product: Product, block: PackedBlock, threads: number): number[][] {
