@@ -6,27 +6,31 @@ import type { ModuleBuilder } from "../assembler/module-builder.js";
 const height = 4;
 
 /**
- * `symmetricMatvec(diagonal, row, x, y, n)`: y += A·x for symmetric A of which the upper triangle is read, once:
- * `diagonal` is the address of A_00, `row` the bytes between rows.
+ * `symmetricMatvec(diagonal, row, x, y, n, rows)`: what the first rows of symmetric A, of which the upper triangle is
+ * read, once, give to y += A·x: all of it for `rows` = n. `diagonal` is the address of A_00, `row` the bytes between rows.
  */
 export function defineSymmetricMatvec(m: ModuleBuilder): void {
-  m.define("symmetricMatvec", { diagonal: "i32", row: "i32", x: "i32", y: "i32", n: "i32" }, (f, p) => {
-    const bands = bandBuilder(m, f, p);
-    f.while(
-      () => i32.geS(p.n, height),
-      () => bands(height),
-    );
-    f.while(
-      () => i32.gtS(p.n, 0),
-      () => bands(1),
-    );
-  });
+  m.define(
+    "symmetricMatvec",
+    { diagonal: "i32", row: "i32", x: "i32", y: "i32", n: "i32", rows: "i32" },
+    (f, p) => {
+      const bands = bandBuilder(m, f, p);
+      f.while(
+        () => i32.geS(p.rows, height),
+        () => bands(height),
+      );
+      f.while(
+        () => i32.gtS(p.rows, 0),
+        () => bands(1),
+      );
+    },
+  );
 }
 
 function bandBuilder(
   m: ModuleBuilder,
   f: FunctionBuilder,
-  p: Readonly<Record<"diagonal" | "row" | "x" | "y" | "n", Local<"i32">>>,
+  p: Readonly<Record<"diagonal" | "row" | "x" | "y" | "n" | "rows", Local<"i32">>>,
 ) {
   const [xs, ys, a] = f.locals("v128", 3);
   const sums = f.locals("v128", height);
@@ -91,5 +95,6 @@ function bandBuilder(
     f.advance(p.x, 4 * count);
     f.advance(p.y, 4 * count);
     f.advance(p.n, -count);
+    f.advance(p.rows, -count);
   };
 }

@@ -1,6 +1,7 @@
 import type { Operand } from "@denoise-rotator/core";
 import type { Engine } from "../engine/engine.js";
 import { addressOf } from "./scratch.js";
+import { multiplySymmetric } from "./symmetric-matvec.js";
 import { withTemporaries } from "./temporaries.js";
 
 /** A matrix of f32 by the address of its first element and the bytes between rows. */
@@ -31,7 +32,7 @@ export function tridiagonalPanel(engine: Engine, a: Operand, v: Operand, w: Oper
       if (reflector.factor === 0) continue;
       const offset = 4 * (j + 1);
       const corner = matrix.address + (j + 1) * matrix.row + offset;
-      engine.native.symmetricMatvec!(corner, matrix.row, row + offset, target + offset, n - j - 1);
+      multiplySymmetric(engine, corner, matrix.row, row + offset, target + offset, n - j - 1);
       subtractEarlier(engine, { left, right }, j, n, scratch);
       finish(f32, row >>> 2, target >>> 2, j, n, reflector.factor);
     }
