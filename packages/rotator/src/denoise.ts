@@ -63,7 +63,8 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
   signal?.throwIfAborted();
   const { capabilities } = placement(block).backend;
   capabilities.resetPeakBytes?.();
-  const problem = await rotationProblem(block, options.importance);
+  const { siteWeights } = settings;
+  const problem = await rotationProblem(block, options.importance, { siteWeights });
   try {
     const sampling = rowSample && { rowSample };
     const objective =

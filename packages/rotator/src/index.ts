@@ -6,7 +6,7 @@ export { type DenoiseOptions, denoise } from "./denoise.js";
 export { directObjective } from "./direct-objective.js";
 export { entropyObjective } from "./entropy-objective.js";
 export { InvarianceError, RotationError } from "./errors.js";
-export { type RotationProblem, rotationProblem } from "./problem.js";
+export { type RotationProblem, rotationProblem, type SiteWeights } from "./problem.js";
 export { type BeforeAfter, type SiteReport, siteEntropies } from "./report.js";
 export {
   identityRotation,
@@ -16,6 +16,7 @@ export {
   type Rotation,
 } from "./rotation.js";
 export {
+  defaultSiteWeights,
   type ObjectiveKind,
   objectiveKinds,
   type RotationPreset,

@@ -13,9 +13,12 @@ import { assertFinite, concat, OptionError, type Tensor, tidy, where } from "@de
 import { type ColumnMetric, columnMetric, unrotatedScale } from "./column-metric.js";
 import { type PackedWeights, type Part, parts, rowsFrom } from "./packed-weights.js";
 
+/** What sites count for in `direct`; left out: 1. Entropies do not see it. */
+export type SiteWeights = Partial<Readonly<Record<SiteRole, number>>>;
+
 /**
  * A block's weights and statistics, packed for the objectives. Every matrix is divided by the root of its total
- * importance, so that its S sums to 1: `tr(W·H·Wᵀ)` for q, k, v, gate, up and `Σ W²·diag(H)` for o, down (Wanda),
+ * importance, so that its S sums to 1 (or to its site's weight): `tr(W·H·Wᵀ)` for q, k, v, gate, up and `Σ W²·diag(H)` for o, down (Wanda),
  * `Σ W²` (magnitude), `Σ W²·h` without rotation (SparseGPT). Entropies do not see the factor.
  */
 export interface RotationProblem {
@@ -24,6 +27,8 @@ export interface RotationProblem {
   readonly hiddenSize: number;
   readonly heads: HeadLayout;
   readonly siteNames: Readonly<Record<SiteRole, string>>;
+  /** What every matrix's importances sum to. */
+  readonly siteWeights: Readonly<Record<SiteRole, number>>;
   /** All weights in one matrix; the next five are windows onto it. */
   readonly packed: PackedWeights;
   /** Rows of q, then of k: `[(heads + keyValueHeads)·dim, hidden]`. */
@@ -52,7 +57,12 @@ export interface RotationProblem {
  * @throws OptionError if the importance declares no `columnScale`, or statistics are missing; NonFiniteError naming the
  * site whose weight or H holds NaN or infinity.
  */
-export async function rotationProblem(block: DecoderBlock, importance: Importance): Promise<RotationProblem> {
+export async function rotationProblem(
+  block: DecoderBlock,
+  importance: Importance,
+  options: { readonly siteWeights?: SiteWeights } = {},
+): Promise<RotationProblem> {
+  const siteWeights = completeWeights(options.siteWeights);
   const scale = requireColumnScale(importance);
   const site = Object.fromEntries(siteRoles.map((role) => [role, siteOf(block, role)])) as Sites;
   await checkFinite(site, scale);
@@ -79,9 +89,9 @@ export async function rotationProblem(block: DecoderBlock, importance: Importanc
     wholeDown?.matrix.dispose();
     const weights = tidy(() => {
       const hidden = (role: SiteRole, metric: ColumnMetric | undefined) =>
-        withUnitTotal(site[role].weight, hiddenTotal(site[role].weight, metric));
+        withTotal(siteWeights[role], site[role].weight, hiddenTotal(site[role].weight, metric));
       const inner = (role: SiteRole, h: Tensor | undefined) =>
-        withUnitTotal(site[role].weight, scaledTotal(site[role].weight, h)).transpose();
+        withTotal(siteWeights[role], site[role].weight, scaledTotal(site[role].weight, h)).transpose();
       return concat([
         hidden("qProj", attentionMetric),
         hidden("kProj", attentionMetric),
@@ -114,6 +124,7 @@ export async function rotationProblem(block: DecoderBlock, importance: Importanc
         SiteRole,
         string
       >,
+      siteWeights,
       packed: { weights, rows, downScale, factor: 1, dispose },
       ...(windows as Record<Part, Tensor>),
       ...{ attentionMetric, mlpMetric, outputMetric, downScale, dispose },
@@ -168,6 +179,14 @@ const hiddenTotal = (W: Tensor, metric: ColumnMetric | undefined): Tensor =>
     return metric.inverse ? scaledTotal(W, unrotatedScale(metric)) : W.matmul(metric.matrix).mul(W).sum();
   });
 
-/** W / √total; a weight of zeros stays as it is. */
-const withUnitTotal = (W: Tensor, total: Tensor): Tensor =>
-  tidy(() => W.mul(where(total.equal(0), 1, total.rsqrt())));
+/** W·√(wanted / total); a weight of zeros stays as it is. */
+const withTotal = (wanted: number, W: Tensor, total: Tensor): Tensor =>
+  tidy(() => W.mul(where(total.equal(0), 1, total.rsqrt().mul(Math.sqrt(wanted)))));
+
+function completeWeights(given: SiteWeights = {}): Readonly<Record<SiteRole, number>> {
+  for (const [role, weight] of Object.entries(given)) {
+    if (!(weight > 0 && weight < Number.POSITIVE_INFINITY))
+      throw new OptionError(`siteWeights: ${role} ${weight} is not > 0`);
+  }
+  return Object.fromEntries(siteRoles.map((role) => [role, given[role] ?? 1])) as Record<SiteRole, number>;
+}

@@ -27,7 +27,7 @@ export interface SiteReport {
   readonly direct: BeforeAfter | undefined;
 }
 
-/** Importances S `[out, in]` of every rotated site, each scaled to a total of 1 without rotation (see the problem). */
+/** Importances S `[out, in]` of every rotated site, each scaled to its site's weight (1) in total without rotation (see the problem). */
 export function rotatedImportances(
   problem: RotationProblem,
   R1: Tensor,
@@ -86,8 +86,8 @@ export async function siteFigures(
     );
   });
   const numbers = await toNumbers(figures);
-  return siteRoles.map((_, i) => {
-    const direct = numbers[2 * i + 1]!;
+  return siteRoles.map((role, i) => {
+    const direct = numbers[2 * i + 1]! / problem.siteWeights[role];
     return { entropy: numbers[2 * i]!, direct: Number.isNaN(direct) ? undefined : direct };
   });
 }

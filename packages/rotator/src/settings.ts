@@ -1,5 +1,6 @@
 import { OptionError } from "@denoise-rotator/core";
 import { createSolver, type Solver, type SolverName } from "@denoise-rotator/manifold";
+import type { SiteWeights } from "./problem.js";
 import { type RotationStart, rotationStarts } from "./start.js";
 
 export const objectiveKinds = ["direct", "entropy"] as const;
@@ -17,7 +18,7 @@ export interface RotationPreset {
 
 /** `fast` and `default` differ in cost; `paper` is the recipe of arXiv 2505.23049. */
 export const rotationPresets = {
-  fast: { objective: "direct", solver: "muon", steps: 25, learningRate: 0.2, start: "pca-dealt" },
+  fast: { objective: "direct", solver: "muon", steps: 25, learningRate: 0.3, start: "pca-dealt" },
   default: { objective: "direct", solver: "muon", steps: 60, learningRate: 0.3, start: "pca-dealt" },
   paper: { objective: "entropy", solver: "qr-adam", steps: 2000, learningRate: 0.01, start: "identity" },
 } as const satisfies Record<string, RotationPreset>;
@@ -39,7 +40,15 @@ export interface RotationSettings {
   /** Of `muon` by name; default 3. */
   readonly newtonSchulzSteps?: number;
   readonly start?: RotationStart;
+  /** What sites count for in `direct`; default {@link defaultSiteWeights}. `{}`: all alike. */
+  readonly siteWeights?: SiteWeights;
 }
+
+/**
+ * q and k are forgiving, since the softmax sees only differences of scores; what o and down lose goes into the residual
+ * stream as it is. Found on the embedded model (docs/rotations.md).
+ */
+export const defaultSiteWeights: SiteWeights = { qProj: 0.5, kProj: 0.5, oProj: 1.5, downProj: 1.5 };
 
 /** Settings with every default filled in; `undefined` learning rate: the solver's own. */
 export interface ResolvedSettings {
@@ -48,6 +57,7 @@ export interface ResolvedSettings {
   readonly steps: number;
   readonly learningRate: number | undefined;
   readonly start: RotationStart;
+  readonly siteWeights: SiteWeights;
 }
 
 /** Steps of a solver that does not say what suits it. */
@@ -70,7 +80,8 @@ export function resolveSettings(settings: RotationSettings): ResolvedSettings {
   const learningRate = settings.learningRate ?? (own && named ? preset.learningRate : undefined);
   const usual =
     objective === preset.objective ? preset.start : objective === "direct" ? "pca-dealt" : "identity";
-  return { objective, solver, steps, learningRate, start: settings.start ?? usual };
+  const { start = usual, siteWeights = defaultSiteWeights } = settings;
+  return { objective, solver, steps, learningRate, start, siteWeights };
 }
 
 function solverOf({ solver, newtonSchulzSteps }: RotationSettings, preset: RotationPreset): Solver {

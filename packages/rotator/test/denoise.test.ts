@@ -13,9 +13,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import {
   absorb,
   type DenoiseOptions,
+  defaultSiteWeights,
   denoise,
   type Rotation,
   rotationToArrays,
+  type SiteWeights,
   siteEntropies,
 } from "../src/index.js";
 import { columnScales, importanceOf } from "./importances.js";
@@ -43,7 +45,8 @@ describe("denoise", () => {
       expect(objective.best).toBeLessThan(0.8 * objective.unrotated);
       expect(Math.min(...objective.trace)).toBeCloseTo(objective.best, 12);
       expect(values.length).toBeGreaterThanOrEqual(15);
-      const sum = (key: "before" | "after") => sites.reduce((total, { direct }) => total + direct![key], 0);
+      const sum = (key: "before" | "after") =>
+        sites.reduce((total, { role, direct }) => total + (defaultSiteWeights[role] ?? 1) * direct![key], 0);
       expect(sum("before")).toBeCloseTo(objective.unrotated, 10);
       expect(sum("after")).toBeCloseTo(objective.best, 10);
     },
@@ -71,6 +74,18 @@ describe("denoise", () => {
     const [identity, pca, dealt] = [await at("identity"), await at("pca"), await at("pca-dealt")];
     expect(dealt).toBeLessThan(identity);
     expect(dealt).toBeLessThan(pca);
+  });
+
+  it("should spare the sites that weigh more", async () => {
+    const block = await captured();
+    const down = async (siteWeights: SiteWeights) => {
+      const { sites } = await denoise(block, { importance: wanda, steps: 15, siteWeights });
+      return sites.find(({ role }) => role === "downProj")!.direct!;
+    };
+    const [alike, heavy] = [await down({}), await down({ downProj: 20 })];
+    expect(heavy.before).toBeCloseTo(alike.before, 12);
+    expect(heavy.after).toBeLessThan(alike.after);
+    await expect(down({ downProj: 0 })).rejects.toThrow(OptionError);
   });
 
   it("should learn a block-diagonal R1, which reaches less", async () => {

@@ -113,7 +113,7 @@ describe("goldens of PyTorch autograd", () => {
     const run = solvers[name]!;
     const result = await denoise(goldenBlock(), {
       ...{ importance: importanceOf(scales[importance]), objective, solver: solver(), steps: run.steps },
-      ...{ start: "identity", ...(objective === "direct" ? { learningRate: 0.1 } : {}) },
+      ...{ start: "identity", siteWeights: {}, ...(objective === "direct" ? { learningRate: 0.1 } : {}) },
     });
     result.objective.trace.forEach((value, step) => {
       expect(Math.abs(value / run.objectives[step]! - 1)).toBeLessThan(1e-8);

@@ -1,10 +1,10 @@
 import { OptionError } from "@denoise-rotator/core";
 import { muon } from "@denoise-rotator/manifold";
 import { describe, expect, it } from "vitest";
-import { resolveSettings, rotationPresets } from "../src/index.js";
+import { defaultSiteWeights, resolveSettings, rotationPresets } from "../src/index.js";
 
 const plain = (settings: Parameters<typeof resolveSettings>[0]) => {
-  const { solver, ...rest } = resolveSettings(settings);
+  const { solver, siteWeights: _, ...rest } = resolveSettings(settings);
   return { solver: solver.name, ...rest };
 };
 
@@ -31,6 +31,11 @@ describe("resolveSettings", () => {
     });
     expect(plain({ solver: "adam" })).toMatchObject({ solver: "adam", steps: 200, learningRate: undefined });
     expect(plain({ solver: muon({ learningRate: 0.3 }) })).toMatchObject({ learningRate: undefined });
+  });
+
+  it("should weigh the sites unless told otherwise", () => {
+    expect(resolveSettings({}).siteWeights).toBe(defaultSiteWeights);
+    expect(resolveSettings({ siteWeights: {} }).siteWeights).toEqual({});
   });
 
   it("should refuse what is unknown or out of range", () => {

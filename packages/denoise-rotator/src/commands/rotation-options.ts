@@ -1,6 +1,7 @@
 import { solverNames } from "@denoise-rotator/manifold";
 import { objectiveKinds, rotationPresetNames, rotationStarts } from "@denoise-rotator/rotator";
 import { type Command, Option } from "commander";
+import { siteWeightings } from "../pipeline/options.js";
 import { integer, positive } from "./options.js";
 
 /** How rotations are learned. What is left out follows from `--rotation-preset`. */
@@ -23,5 +24,11 @@ export function addRotationOptions(command: Command): Command {
       "what rotations concentrate: same as the pruner, or that of another",
     )
     .option("--row-sample <share>", "rows that the first 60 % of the steps see (default: all)", positive)
+    .addOption(
+      new Option(
+        "--site-weights <name>",
+        "what sites count for in direct (default: by how much errors matter)",
+      ).choices(siteWeightings),
+    )
     .option("--r1-blocks <k>", "equal diagonal blocks of each residual rotation", integer(1));
 }

@@ -17,6 +17,8 @@ export const backendNames = ["wasm", "cpu"] as const;
 export type BackendName = (typeof backendNames)[number];
 export const rotateModes = ["per-block", "none"] as const;
 export type RotateMode = (typeof rotateModes)[number];
+export const siteWeightings = ["default", "equal"] as const;
+export type SiteWeighting = (typeof siteWeightings)[number];
 /** The importance of the pruner that prunes, or another pruner's. */
 export const sameImportance = "same";
 
@@ -47,6 +49,8 @@ export interface PruneOptions {
   readonly r1Blocks?: number;
   /** Share of the rows that the first 60 % of the steps see; default 1. */
   readonly rowSample?: number;
+  /** What sites count for in `direct`: by how much their errors matter (`default`), or alike (`equal`). */
+  readonly siteWeights?: SiteWeighting;
   /** What `rotationPreset`, `refine`, `match`, `transport`, `reconstruct` and `samples` default to; default `default`. */
   readonly quality?: QualityName;
   /** `pcg` solves anew for the kept weights, whatever the pruner. */
@@ -119,6 +123,7 @@ export interface ResolvedOptions extends ResolvedQuality {
   readonly rotationImportance: string;
   readonly r1Blocks: number;
   readonly rowSample: number;
+  readonly siteWeights: SiteWeighting;
   readonly skip: readonly string[];
   readonly calibration: string;
   readonly sequenceLength: number;
@@ -179,6 +184,7 @@ function rotationOptions(options: PruneOptions) {
     rotationImportance: oneOf("--rotation-importance", importance, [sameImportance, ...prunerNames()]),
     r1Blocks: positiveInteger("--r1-blocks", options.r1Blocks ?? 1),
     rowSample: share("--row-sample", options.rowSample ?? 1),
+    siteWeights: oneOf("--site-weights", options.siteWeights ?? "default", siteWeightings),
   };
 }
 

@@ -69,6 +69,7 @@ async function obtain(context: BlockContext): Promise<Obtained> {
     start: options.start,
     r1Blocks: options.r1Blocks,
     rowSample: options.rowSample,
+    ...(options.siteWeights === "equal" ? { siteWeights: {} } : {}),
     ...(options.seed === null ? {} : { seed: options.seed }),
     ...(signal ? { signal } : {}),
     onStep: ({ step, best }) =>
