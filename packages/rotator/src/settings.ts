@@ -45,10 +45,10 @@ export interface RotationSettings {
 }
 
 /**
- * q and k are forgiving, since the softmax sees only differences of scores; what o and down lose goes into the residual
- * stream as it is. Found on the embedded model (docs/rotations.md).
+ * q and k are forgiving, since the softmax sees only differences of scores; what down loses goes into the residual stream as
+ * it is. Found on the embedded model (docs/rotations.md).
  */
-export const defaultSiteWeights: SiteWeights = { qProj: 0.5, kProj: 0.5, oProj: 1.5, downProj: 1.5 };
+export const defaultSiteWeights: SiteWeights = { qProj: 0.25, kProj: 0.25, downProj: 2 };
 
 /** Settings with every default filled in; `undefined` learning rate: the solver's own. */
 export interface ResolvedSettings {
