@@ -5,6 +5,7 @@ import {
   paper2000,
   plain,
   prunerVariants,
+  rotationAlone,
   rotationVariants,
   type Variant,
 } from "./variants.js";
@@ -37,6 +38,8 @@ export const targets: readonly Target[] = [...twoFour, admm24, ...half];
 export const seeds = [0, 1, 2];
 
 const headline = [defaults, plain, paper200];
+const basic = [defaults, plain];
+
 /** Wanda's importance is what Wanda uses anyway. */
 const forTarget = ({ pruner }: Target, variants: readonly Variant[]) =>
   variants.filter(({ factor }) => !(pruner === "wanda" && factor === "importance"));
@@ -48,25 +51,25 @@ const forTarget = ({ pruner }: Target, variants: readonly Variant[]) =>
 export function allJobs(): Job[] {
   const steps: (readonly [readonly Target[], readonly Variant[], readonly number[]])[] = [
     [twoFour, headline, [0]],
-    [[sparsegpt24], prunerVariants, [0]],
+    [[sparsegpt24], [rotationAlone, ...prunerVariants], [0]],
     [[sparsegpt24], rotationVariants, [0]],
-    [[admm24], [defaults, plain, ...prunerVariants.slice(1, 4)], [0]],
     [twoFour, headline, [1, 2]],
-    [[sparsegpt24], prunerVariants, [1, 2]],
+    [[sparsegpt24], [rotationAlone, ...prunerVariants], [1, 2]],
+    [half, [...basic, ...allocationVariants], [0]],
+    [[admm24], [...basic, ...prunerVariants], [0]],
     [[sparsegpt24], rotationVariants, [1, 2]],
-    [half, [defaults, plain, ...prunerVariants.slice(4, 7), ...allocationVariants], [0]],
-    [[wanda24, magnitude24], [...prunerVariants, ...rotationVariants], [0]],
+    [[wanda24], rotationVariants, [0]],
+    [[wanda24, magnitude24], prunerVariants, [0]],
     [[sparsegpt24], [paper2000], [0]],
-    [[admm24], [defaults, plain, ...prunerVariants.slice(1, 4)], [1, 2]],
-    [half, [defaults, plain, ...prunerVariants.slice(4, 7), ...allocationVariants], [1, 2]],
-    [
-      [wanda24, magnitude24],
-      [...prunerVariants, ...rotationVariants],
-      [1, 2],
-    ],
-    [[wanda24, magnitude24], [paper2000], [0]],
-    [twoFour, [paper2000], [1, 2]],
-    [half, [...rotationVariants, ...prunerVariants, paper200], [0, 1, 2]],
+    [half, [...basic, ...allocationVariants], [1, 2]],
+    [[admm24], [...basic, ...prunerVariants], [1, 2]],
+    [half, prunerVariants, [0]],
+    [[wanda24], rotationVariants, [1, 2]],
+    [[magnitude24], rotationVariants, [0]],
+    [twoFour, [paper2000], [0, 1, 2]],
+    [[wanda24, magnitude24], prunerVariants, [1, 2]],
+    [half, [paper200, ...rotationVariants, ...prunerVariants], [0, 1, 2]],
+    [[magnitude24], rotationVariants, [1, 2]],
   ];
   const jobs = new Map<string, Job>();
   for (const [columns, variants, some] of steps) {

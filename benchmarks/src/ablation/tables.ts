@@ -9,6 +9,7 @@ import {
   paper2000,
   plain,
   prunerVariants,
+  rotationAlone,
   rotationVariants,
   type Variant,
 } from "./variants.js";
@@ -40,6 +41,7 @@ const rows: readonly Variant[] = [
   defaults,
   paper200,
   paper2000,
+  rotationAlone,
   ...rotationVariants,
   ...prunerVariants,
   ...allocationVariants,
@@ -81,7 +83,15 @@ export function cells(lookup: Lookup): Cell[] {
 export const rotationTable = (all: readonly Cell[]): string =>
   tableOf(
     all,
-    [plain, defaults, ...rotationVariants.filter(isNotPaper), paper200, ...paperDealt, paper2000],
+    [
+      defaults,
+      ...rotationVariants.filter(isNotPaper),
+      plain,
+      rotationAlone,
+      paper200,
+      ...paperDealt,
+      paper2000,
+    ],
     {
       header: "GFLOP (rotation)",
       of: ({ rotateGflops }) => rotateGflops,
@@ -93,7 +103,7 @@ const paperDealt = rotationVariants.filter((variant) => !isNotPaper(variant));
 
 /** The pruners' options likewise. */
 export const prunerTable = (all: readonly Cell[]): string =>
-  tableOf(all, [plain, defaults, ...prunerVariants, ...allocationVariants], {
+  tableOf(all, [plain, rotationAlone, defaults, ...prunerVariants, ...allocationVariants], {
     header: "GFLOP (all)",
     of: ({ gflops }) => gflops,
   });
