@@ -1,9 +1,9 @@
-import { BackendError, OptionError } from "@denoise-rotator/core";
+import { BackendError, type Operand, OptionError } from "@denoise-rotator/core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type WasmBackend, wasm } from "../src/index.js";
 import { splitEvenly } from "../src/threads/parallel.js";
-import { blank, f32, normals, place, values } from "./support.js";
+import { blank, f32, type Given, normals, place, values } from "./support.js";
 
 const counts = [1, 2, 3];
 let backends: WasmBackend[];
@@ -11,6 +11,19 @@ beforeAll(async () => {
   backends = await Promise.all(counts.map((threads) => wasm({ threads })));
 });
 afterAll(() => Promise.all(backends.map((backend) => backend.dispose())));
+
+/** What the last operand holds after a kernel ran, on each backend. */
+const resultsOf = (
+  given: readonly Given[],
+  run: (backend: WasmBackend, operands: readonly Operand[]) => void,
+): number[][] =>
+  backends.map((backend) => {
+    const operands = given.map((each) => place(backend, each));
+    run(backend, operands);
+    const found = values(backend, operands.at(-1)!);
+    for (const each of operands) backend.free(each.buffer);
+    return found;
+  });
 
 interface Case {
   readonly sizes: readonly [m: number, n: number, k: number];
@@ -26,13 +39,9 @@ const products = ({ sizes: [m, n, k], layouts, accumulate }: Case): number[][] =
     f32([k, n], normals(k * n, 5), layout(layouts[1])),
     blank("f32", [m, n], 0.25),
   ];
-  return backends.map((backend) => {
-    const [a, b, out] = given.map((each) => place(backend, each));
-    backend.kernels.matmul(a!, b!, out!, { alpha: 0.7, accumulate });
-    const found = values(backend, out!);
-    for (const each of [a!, b!, out!]) backend.free(each.buffer);
-    return found;
-  });
+  return resultsOf(given, (backend, [a, b, out]) =>
+    backend.kernels.matmul(a!, b!, out!, { alpha: 0.7, accumulate }),
+  );
 };
 
 describe("threads", () => {
@@ -87,6 +96,34 @@ describe("threads", () => {
       [7, 900, 800],
     ] as const) {
       const [first, ...others] = products({ sizes, layouts: [false, true], accumulate: false });
+      for (const other of others) expect(other).toEqual(first);
+    }
+  });
+
+  it("should share batches, of few and of many products", () => {
+    for (const [batch, m, n, k] of [
+      [2, 160, 150, 400],
+      [40, 64, 48, 33],
+      [3, 1, 300, 200],
+    ] as const) {
+      const given = [
+        f32([batch, m, k], normals(batch * m * k, 3)),
+        f32([batch, k, n], normals(batch * k * n, 5)),
+        blank("f32", [batch, m, n]),
+      ];
+      const [first, ...others] = resultsOf(given, (backend, [a, b, out]) =>
+        backend.kernels.matmul(a!, b!, out!, { alpha: 1, accumulate: false }),
+      );
+      for (const other of others) expect(other).toEqual(first);
+    }
+  });
+
+  it("should share Gram matrices", () => {
+    for (const accumulate of [false, true]) {
+      const given = [f32([300, 530], normals(159_000)), f32([530, 530], normals(280_900, 3))];
+      const [first, ...others] = resultsOf(given, (backend, [x, out]) =>
+        backend.kernels.syrk!(x!, out!, { alpha: 0.5, accumulate }),
+      );
       for (const other of others) expect(other).toEqual(first);
     }
   });
