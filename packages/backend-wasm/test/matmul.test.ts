@@ -64,6 +64,36 @@ describe("matmul", () => {
     expectClose(product(a, b, blank("f32", [5, 4])), bound(6));
   });
 
+  it.each([
+    [9, 8, 33],
+    [70, 41, 50],
+    [200, 900, 400],
+  ])("should unpack 16-bit factors while packing: %i × %i × %i", (m, n, k) => {
+    const types = ["f32", "bf16", "f16"] as const;
+    for (const [i, first] of types.entries()) {
+      const second = types[(i + 1) % 3]!;
+      const layouts =
+        i === 0
+          ? [
+              [0, 1],
+              [1, 0],
+            ]
+          : [
+              [1, 0],
+              [0, 1],
+            ];
+      const a: Given = { dtype: first, shape: [m, k], values: normals(m * k), layout: layouts[0]! };
+      const b: Given = {
+        dtype: second,
+        shape: [k, n],
+        values: normals(k * n, 2),
+        layout: layouts[1]!,
+        offset: 3,
+      };
+      expectClose(product(a, b, blank("f32", [m, n]), 0.5), bound(k));
+    }
+  });
+
   it("should write rows of a wider matrix", () => {
     for (const [m, n] of [
       [5, 3],

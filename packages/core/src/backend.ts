@@ -35,6 +35,8 @@ export interface Capabilities {
   /** Kernels that run on the host although the backend is a device. Shown to users. */
   readonly hostKernels: readonly (keyof Kernels)[];
   readonly maxBufferBytes: number;
+  /** Whether `matmul` takes f16 and bf16 factors, into f32. Default false: core casts them to f32 before. */
+  readonly halfFactors?: boolean;
   /** Bytes now allocated, for leak checks and run records. */
   allocatedBytes(): number;
   /** Most bytes allocated at once since `resetPeakBytes`, scratch memory included; where the backend counts it. */
@@ -94,7 +96,8 @@ export type ReduceOp = "sum" | "max" | "min" | "any" | "all";
 
 /**
  * Unless said otherwise inputs may have any strides, `out` is contiguous (from any offset) with the result's shape, and
- * does not overlap an input. Empty operands are allowed everywhere. f16 and bf16 appear in `copy` only.
+ * does not overlap an input. Empty operands are allowed everywhere. f16 and bf16 appear in `copy` and,
+ * with `capabilities.halfFactors`, as factors of `matmul` only.
  */
 export interface RequiredKernels {
   /** Sets every element of `out` (any strides). */

@@ -1,4 +1,4 @@
-import type { Backend, FloatDType } from "@denoise-rotator/core";
+import type { Backend, DType, FloatDType } from "@denoise-rotator/core";
 import fc from "fast-check";
 import { expectedResults, type KernelCall } from "../execute.js";
 import { hostOperand, type Layout } from "../host-operand.js";
@@ -13,7 +13,9 @@ import { dims, layouts, seeds } from "../layouts.js";
 import { draw, ordinary, summable } from "../values.js";
 
 export interface Product {
+  /** Of the result; of the factors too unless `factors` says otherwise. */
   readonly dtype: FloatDType;
+  readonly factors?: readonly [DType, DType];
   readonly a: Layout;
   readonly b: Layout;
   readonly out: Layout;
@@ -41,11 +43,24 @@ const products = (
     }),
   );
 
+/** Products into f32 of factors in any type the backend takes. */
+function halfProducts(
+  backend: Backend,
+  sizes: fc.Arbitrary<readonly [number, number, number]>,
+): fc.Arbitrary<Product> {
+  const types: DType[] = backend.capabilities.halfFactors ? ["f32", "f16", "bf16"] : ["f32"];
+  const factor = fc.constantFrom(...types);
+  return fc
+    .tuple(products(backend, sizes, fc.constant([])), factor, factor)
+    .map(([product, a, b]) => ({ ...product, dtype: "f32", factors: [a, b], specials: false }));
+}
+
 async function checkProduct(backend: Backend, settings: Settings, sample: Product): Promise<void> {
   const { dtype, accumulate, alpha, seed } = sample;
   const values = summable(dtype, sample.specials);
-  const a = hostOperand(dtype, sample.a, draw(seed, values));
-  const b = hostOperand(dtype, sample.b, draw(seed + 1, values));
+  const [aType, bType] = sample.factors ?? [dtype, dtype];
+  const a = hostOperand(aType, sample.a, draw(seed, values));
+  const b = hostOperand(bType, sample.b, draw(seed + 1, values));
   const before = hostOperand(dtype, sample.out, draw(seed + 2, ordinary));
   const call = (absolute: boolean): KernelCall => {
     const part = (x: typeof a) => (absolute ? { ...x, elements: x.elements.map(Math.abs) } : x);
@@ -122,6 +137,13 @@ export function matmulCases(settings: Settings): ConformanceCase[] {
           ),
           fc.constant([]),
         ),
+      check,
+    ),
+    propertyCase(
+      "matmul of 16-bit factors",
+      "matmul",
+      settings,
+      (backend) => halfProducts(backend, fc.tuple(around, around, around)),
       check,
     ),
     propertyCase(

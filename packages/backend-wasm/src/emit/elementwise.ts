@@ -114,6 +114,14 @@ const casts: Readonly<Record<string, { from: Lanes; to: Lanes; apply: Lanewise }
 };
 export const hasCast = (from: string, to: string): boolean => `${from}_${to}` in casts;
 
+/** Casts of 16-bit floats to f32 alone, for a module that has no other maps. */
+export function defineHalfCasts(m: ModuleBuilder): void {
+  for (const name of ["f16_f32", "bf16_f32"]) {
+    const { from, to, apply } = casts[name]!;
+    defineMap(m, { name: `cast_${name}`, inputs: [from], output: to, apply });
+  }
+}
+
 type Entries<T> = [string, T][];
 const entries = <T>(record: Partial<Record<string, T>>) => Object.entries(record) as Entries<T>;
 

@@ -7,7 +7,7 @@ import type { ModuleBuilder } from "../assembler/module-builder.js";
  * that the inner kernel reads memory in order. Lines missing in the last panel and steps between `depth` and
  * `paddedDepth` are zero. Everything is multiplied by `alpha`.
  */
-const parameters = {
+export const packParameters = {
   from: "i32",
   /** Bytes between rows of the source. */
   fromRow: "i32",
@@ -18,11 +18,11 @@ const parameters = {
   paddedDepth: "i32",
   alpha: "f32",
 } as const;
-type PackParameters = ParameterLocals<typeof parameters>;
+type PackParameters = ParameterLocals<typeof packParameters>;
 
 /** `name`: source element (line, k) at `from + k·fromRow + 4·line`, that is B row-major or A column-major. */
 export function definePackAlong(m: ModuleBuilder, name: string, width: number): void {
-  m.define(name, parameters, (f, p) => {
+  m.define(name, packParameters, (f, p) => {
     const [source, target, left] = [f.local("i32"), f.local("i32"), f.local("i32")];
     const alpha = f.let(f32x4.splat(p.alpha));
     const panelBytes = f.let(i32.mul(p.paddedDepth, width * 4));
@@ -88,7 +88,7 @@ function copyScaledRow(
 
 /** `name`: source element (line, k) at `from + line·fromRow + 4·k`, that is A row-major or B column-major. */
 export function definePackAcross(m: ModuleBuilder, name: string, width: number): void {
-  m.define(name, parameters, (f, p) => {
+  m.define(name, packParameters, (f, p) => {
     const panelBytes = f.let(i32.mul(p.paddedDepth, width * 4));
     const pad = f.local("i32");
     f.while(

@@ -1,6 +1,6 @@
 import { ModuleBuilder } from "../assembler/module-builder.js";
 import { defineAttention } from "../emit/attention.js";
-import { defineElementwise } from "../emit/elementwise.js";
+import { defineElementwise, defineHalfCasts } from "../emit/elementwise.js";
 import { defineFused } from "../emit/fused.js";
 import { defineGemv } from "../emit/gemm.js";
 import { defineGemm } from "../emit/gemm-tasks.js";
@@ -45,8 +45,10 @@ export interface EngineOptions {
   readonly turbo?: GemmTile | undefined;
 }
 
-function emitTurbo(tile: GemmTile, shared: boolean): ModuleBuilder {
-  const m = new ModuleBuilder({ fma: tile.fma, constantsAt: layout.constants, shared });
+/** The kernels of the matrix product, with their constants at `constantsAt`. */
+function emitTurbo(tile: GemmTile, shared: boolean, constantsAt: number): ModuleBuilder {
+  const m = new ModuleBuilder({ fma: tile.fma, constantsAt, shared });
+  defineHalfCasts(m);
   defineGemm(m, tile);
   return m;
 }
@@ -54,11 +56,11 @@ function emitTurbo(tile: GemmTile, shared: boolean): ModuleBuilder {
 function emitModule(features: Features, shared: boolean): ModuleBuilder {
   const m = new ModuleBuilder({ fma: features.fma, constantsAt: layout.constants, shared });
   const { tile } = features;
+  defineElementwise(m);
   defineGemm(m, tile);
   defineGemv(m);
   defineMirror(m);
   definePanelKernels(m);
-  defineElementwise(m);
   defineStridedCopies(m);
   defineReductions(m);
   defineFused(m);
@@ -95,9 +97,14 @@ export async function createEngine({ limit, threads, turbo }: EngineOptions): Pr
   const shared = threads > 1;
   const { features, module, constants } = await compile(shared);
   const modules = [module];
-  if (turbo) modules.push(compileRevectorised(emitTurbo(turbo, shared).encode()));
   const memory = new Memory({ arenaStart: arenaStart(threads), limit, shared });
   memory.u8.set(constants, layout.constants);
+  if (turbo) {
+    const constantsAt = layout.constants + constants.byteLength;
+    const builder = emitTurbo(turbo, shared, constantsAt);
+    modules.push(compileRevectorised(builder.encode()));
+    memory.u8.set(builder.constants(), constantsAt);
+  }
   const env = { memory: memory.wasm, threadArea: threadAreaAt(0) };
   const kernels = modules.flatMap((module) =>
     Object.entries(new WebAssembly.Instance(module, { env }).exports as unknown as Record<string, Native>),

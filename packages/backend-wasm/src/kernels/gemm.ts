@@ -1,13 +1,15 @@
-import { blockRows, multiplyName, packName, wholeName } from "../emit/gemm-tasks.js";
+import { blockRows, type FactorType, multiplyName, packName, wholeName } from "../emit/gemm-tasks.js";
 import type { Engine } from "../engine/engine.js";
 import type { GemmTile } from "../engine/features.js";
 import { layout } from "../engine/layout.js";
 import { parallel, splitEvenly, splitTapering } from "../threads/parallel.js";
 import { matrixTimesVector, vectorTimesMatrix } from "./gemv.js";
 
-/** A matrix in memory: element (i, j) lies at `address + 4·(i·stride + j)`, or with i and j swapped. */
+/** A matrix in memory: element (i, j) lies `i·stride + j` elements behind `address`, or with i and j swapped. */
 export interface Matrix {
   readonly address: number;
+  /** Default f32. Others are unpacked while packing; products of few or small rows and columns take f32 only. */
+  readonly dtype?: FactorType;
   /** Elements from row to row, or from column to column if `transposed`. */
   readonly stride: number;
   readonly transposed: boolean;
@@ -51,7 +53,8 @@ export function gemm(engine: Engine, product: Product): void {
     const { tile } = engine.features;
     const cost = productNanoseconds(m, n, k) * (triangle ? 0.5 : 1);
     const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
-    if (triangle || !suitsOwnB(tile, product, threads)) blocked(engine, product, threads, cost);
+    if (triangle || isHalf(product) || !suitsOwnB(tile, product, threads))
+      blocked(engine, product, threads, cost);
     else parallel(engine, kernelOf(product), wholeTasks(tile, product, threads), cost);
   }
 }
@@ -66,7 +69,14 @@ export function gemmBatch(engine: Engine, products: readonly Product[]): void {
   const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
   // With several products a thread, each stays whole.
   const share = products.length >= 4 * threads ? 1 : threads;
-  if (products.length === 1 || m < 2 || n < 2 || triangle || !suitsOwnB(tile, first, share)) {
+  if (
+    products.length === 1 ||
+    m < 2 ||
+    n < 2 ||
+    triangle ||
+    isHalf(first) ||
+    !suitsOwnB(tile, first, share)
+  ) {
     for (const product of products) gemm(engine, product);
     return;
   }
@@ -96,10 +106,20 @@ function suitsOwnB(tile: GemmTile, { m, n, k }: Product, threads: number): boole
   return (m <= blockRows(tile) && n >= length) || (n <= ownColumns(tile, k) && m >= length);
 }
 
+/** Whether a factor is stored in 16 bits. */
+const isHalf = ({ a, b }: Product): boolean => widthOf(a) === 2 || widthOf(b) === 2;
+
+/** Fewest rows and columns of a product whose 16-bit factors are unpacked while packing. */
+export const leastHalfLength = 8;
+
 const kernelOf = ({ a, b }: Product): string => wholeName(a.transposed, b.transposed);
 
-const at = (matrix: Matrix, row: number, column: number): number =>
-  matrix.address + 4 * (matrix.transposed ? column * matrix.stride + row : row * matrix.stride + column);
+const widthOf = ({ dtype = "f32" }: Matrix): number => (dtype === "f32" ? 4 : 2);
+
+const at = (matrix: Matrix, row: number, column: number): number => {
+  const { address, stride, transposed } = matrix;
+  return address + widthOf(matrix) * (transposed ? column * stride + row : row * stride + column);
+};
 
 /** Arguments of the kernel that does a whole product, split along the longer side. */
 function wholeTasks(tile: GemmTile, product: Product, threads: number): number[][] {
@@ -130,14 +150,16 @@ function blocked(engine: Engine, product: Product, threads: number, cost: number
     for (let start = 0; start < k; start += depth) {
       const steps = Math.min(depth, k - start);
       const padded = roundUp(steps, tile.unroll);
-      const packing = splitEvenly(columns, threads === 1 ? 1 : 4 * threads, tile.columns);
+      // Halves are unpacked in the place of the thread's own B.
+      const least = isHalf(product) ? Math.ceil(columns / ownColumns(tile, k)) : 1;
+      const packing = splitEvenly(columns, Math.max(least, threads === 1 ? 1 : 4 * threads), tile.columns);
       const packs = packing.map(([first, width]) => {
         const to = layout.packedB + 4 * first * padded;
-        return [at(b, start, column + first), 4 * b.stride, to, width, steps, padded, 1];
+        return [at(b, start, column + first), widthOf(b) * b.stride, to, width, steps, padded, 1];
       });
-      parallel(engine, packName("B", b.transposed), packs, cost);
+      parallel(engine, packName("B", b.transposed, b.dtype), packs, cost);
       const block = { column, columns, start, steps, padded };
-      parallel(engine, multiplyName(a.transposed), rowTasks(tile, product, block, threads), cost);
+      parallel(engine, multiplyName(a.transposed, a.dtype), rowTasks(tile, product, block, threads), cost);
     }
   }
 }
@@ -169,7 +191,7 @@ function rowTasks(tile: GemmTile, product: Product, block: PackedBlock, threads:
     if (width <= 0) continue;
     const right = layout.packedB + 4 * skipped * padded;
     const target = product.out + 4 * (row * outStride + column + skipped);
-    const left = [at(a, row, start), 4 * a.stride, height, steps, padded, alpha];
+    const left = [at(a, row, start), widthOf(a) * a.stride, height, steps, padded, alpha];
     tasks.push([...left, right, width, target, 4 * outStride, accumulate]);
   }
   return tasks;

@@ -1,7 +1,8 @@
-import type { MatmulOptions, Operand } from "@denoise-rotator/core";
+import { byteWidth, type MatmulOptions, type Operand } from "@denoise-rotator/core";
+import type { FactorType } from "../emit/gemm-tasks.js";
 import type { Engine } from "../engine/engine.js";
 import { fillOperand } from "./copy.js";
-import { gemm, gemmBatch, type Matrix, type Product } from "./gemm.js";
+import { gemm, gemmBatch, leastHalfLength, type Matrix, type Product } from "./gemm.js";
 import { collapse, elementCount, forEachOffset } from "./iteration.js";
 import { addressOf } from "./scratch.js";
 import { type Temporaries, withTemporaries } from "./temporaries.js";
@@ -13,17 +14,20 @@ interface Factor {
   readonly stride: number;
 }
 
-/** Reads the last two axes as a matrix with one unit stride, copying where there is none. */
-function factorOf(temporaries: Temporaries, x: Operand): Factor {
-  const f32 = x.dtype === "f32" ? x : temporaries.copy(x, "f32");
-  const rank = f32.shape.length;
-  const [rows, columns] = [f32.shape[rank - 2]!, f32.shape[rank - 1]!];
-  const [rowStride, columnStride] = [f32.strides[rank - 2]!, f32.strides[rank - 1]!];
+/**
+ * Reads the last two axes as a matrix with one unit stride, copying where there is none. 16-bit factors are copied to f32
+ * unless `takesHalf`.
+ */
+function factorOf(temporaries: Temporaries, x: Operand, takesHalf: boolean): Factor {
+  const operand = x.dtype === "f32" || takesHalf ? x : temporaries.copy(x, "f32");
+  const rank = operand.shape.length;
+  const [rows, columns] = [operand.shape[rank - 2]!, operand.shape[rank - 1]!];
+  const [rowStride, columnStride] = [operand.strides[rank - 2]!, operand.strides[rank - 1]!];
   if (columnStride === 1 || columns === 1) {
-    if (columnStride === 1 || rowStride !== 1) return { operand: f32, transposed: false, stride: rowStride };
+    if (columnStride === 1 || rowStride !== 1) return { operand, transposed: false, stride: rowStride };
   }
-  if (rowStride === 1 || rows === 1) return { operand: f32, transposed: true, stride: columnStride };
-  return { operand: temporaries.copy(f32), transposed: false, stride: columns };
+  if (rowStride === 1 || rows === 1) return { operand, transposed: true, stride: columnStride };
+  return { operand: temporaries.copy(operand, "f32"), transposed: false, stride: columns };
 }
 
 export function matmul(engine: Engine, a: Operand, b: Operand, out: Operand, options: MatmulOptions): void {
@@ -36,7 +40,8 @@ export function matmul(engine: Engine, a: Operand, b: Operand, out: Operand, opt
     return;
   }
   withTemporaries(engine, (temporaries) => {
-    const [left, right] = [factorOf(temporaries, a), factorOf(temporaries, b)];
+    const takesHalf = Math.min(m, n) >= leastHalfLength;
+    const [left, right] = [factorOf(temporaries, a, takesHalf), factorOf(temporaries, b, takesHalf)];
     const strides = [left.operand, right.operand, out].map((x) => x.strides.slice(0, -2));
     const batch = collapse(out.shape.slice(0, -2), strides);
     const starts = [left.operand, right.operand, out].map(addressOf) as [number, number, number];
@@ -50,8 +55,10 @@ export function matmul(engine: Engine, a: Operand, b: Operand, out: Operand, opt
       batch.strides[1]![0] === 0 &&
       batch.strides[2]![0] === m * outStride;
     const { alpha, accumulate, triangle } = options;
+    const [aWidth, bWidth] = [left, right].map(({ operand }) => byteWidth(operand.dtype)) as [number, number];
     const matrix = (factor: Factor, address: number): Matrix => ({
       address,
+      dtype: factor.operand.dtype as FactorType,
       stride: factor.stride,
       transposed: factor.transposed,
     });
@@ -59,8 +66,8 @@ export function matmul(engine: Engine, a: Operand, b: Operand, out: Operand, opt
       m: rows,
       n,
       k,
-      a: matrix(left, starts[0] + 4 * aOffset),
-      b: matrix(right, starts[1] + 4 * bOffset),
+      a: matrix(left, starts[0] + aWidth * aOffset),
+      b: matrix(right, starts[1] + bWidth * bOffset),
       out: starts[2] + 4 * outOffset,
       outStride,
       alpha,

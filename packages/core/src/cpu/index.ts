@@ -40,6 +40,7 @@ export function createCpuBackend(): Backend {
       dtypes: ["f32", "f64", "i32", "bool", "f16", "bf16"],
       hostKernels: [],
       maxBufferBytes: 2 ** 32,
+      halfFactors: true,
       allocatedBytes: () => allocated,
       description: { kernels: "TypeScript, f64" },
     },
