@@ -11,64 +11,84 @@ import {
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { layout } from "../engine/layout.js";
+import { fold } from "./bundle.js";
 import { orderKey } from "./math.js";
 import { defineSmallestRows } from "./smallest-rows.js";
 
+/** Groups with a kernel of their own, all in registers. */
+export const unrolledGroups: readonly number[] = [4, 8, 16];
+
 /**
- * `smallest4_dtype(from, to, elements, count)`: marks the `count` smallest of every four consecutive elements, four
+ * `smallest{size}_dtype(from, to, groups, count)`: marks the `count` smallest of every `size` consecutive elements, four
  * groups at a time. An element's rank is the number of others that come before it; the lower index wins a tie.
  */
-function defineSmallest4(m: ModuleBuilder, dtype: "f32" | "i32"): void {
-  m.define(`smallest4_${dtype}`, { from: "i32", to: "i32", elements: "i32", count: "i32" }, (f, p) => {
-    const left = f.let(p.elements);
+function defineUnrolled(m: ModuleBuilder, dtype: "f32" | "i32", size: number): void {
+  const parameters = { from: "i32", to: "i32", groups: "i32", count: "i32" } as const;
+  m.define(`smallest${size}_${dtype}`, parameters, (f, p) => {
     const count = f.let(i32x4.splat(p.count));
-    const marks = () => markGroups(m, f, dtype, p.from, count);
     f.while(
-      () => i32.geS(left, 16),
+      () => i32.geS(p.groups, 4),
       () => {
-        f.store(p.to, marks());
-        f.advance(p.from, 64);
-        f.advance(p.to, 16);
-        f.advance(left, -16);
+        for (const [i, marks] of markGroups(m, f, dtype, p.from, count, size).entries()) {
+          f.store(p.to, marks, 16 * i);
+        }
+        f.advance(p.from, 16 * size);
+        f.advance(p.to, 4 * size);
+        f.advance(p.groups, -4);
       },
     );
-    f.if(i32.gtS(left, 0), () => {
-      f.store(threadArea, marks(), layout.scratch);
-      f.memoryCopy(p.to, i32.add(threadArea, layout.scratch), left);
-    });
+    m.call(f, `smallestGroups_${dtype}`, p.from, p.to, int(size), p.groups, p.count);
   });
 }
 
+/** Marks of four groups of `size` elements, as bytes in their order. */
 function markGroups(
   m: ModuleBuilder,
   f: FunctionBuilder,
   dtype: "f32" | "i32",
   from: Int,
   count: V128,
-): V128 {
+  size: number,
+): readonly V128[] {
   const key = (value: V128) => (dtype === "f32" ? orderKey(m, f, value) : f.let(value));
-  const groups = [0, 1, 2, 3].map((i) => key(v128.load(from, 16 * i)));
-  // Transposed: vector i holds element i of each of the four groups.
-  const [a, b, c, d] = groups as [V128, V128, V128, V128];
-  const ab = [f.let(v128.shuffle32(a, b, [0, 4, 1, 5])), f.let(v128.shuffle32(a, b, [2, 6, 3, 7]))];
-  const cd = [f.let(v128.shuffle32(c, d, [0, 4, 1, 5])), f.let(v128.shuffle32(c, d, [2, 6, 3, 7]))];
-  const elements = [0, 1, 2, 3].map((i) =>
-    f.let(v128.shuffle32(ab[i >> 1]!, cd[i >> 1]!, i % 2 === 0 ? [0, 1, 4, 5] : [2, 3, 6, 7])),
+  const quarters = Array.from({ length: size / 4 }, (_, i) => i);
+  // Vector i holds element i of each of the four groups.
+  const elements = quarters.flatMap((quarter) =>
+    transposed(
+      f,
+      [0, 1, 2, 3].map((group) => key(v128.load(from, 4 * size * group + 16 * quarter))),
+    ),
   );
-  // Masks are −1, so ranks are counted downwards.
-  const ranks = elements.map(() => f.let(v128.zero));
-  for (let i = 0; i < 4; i++) {
-    for (let j = i + 1; j < 4; j++) {
+  // Masks are −1, so ranks are counted downwards, from that of an element which no later one comes before.
+  const ranks = elements.map((_, i) => f.let(m.i32(-i)));
+  for (let i = 0; i < size; i++) {
+    for (let j = i + 1; j < size; j++) {
       const after = f.let(i32x4.gtS(elements[i]!, elements[j]!));
       f.set(ranks[i]!, i32x4.add(ranks[i]!, after));
-      f.set(ranks[j]!, i32x4.add(ranks[j]!, v128.not(after)));
+      f.set(ranks[j]!, i32x4.sub(ranks[j]!, after));
     }
   }
-  const marked = ranks.map((rank, i) => {
-    const mask = i32x4.gtS(i32x4.add(rank, count), v128.zero);
-    return v128.and(mask, m.i32(2 ** (8 * i)));
+  // Four bytes of each group to a vector.
+  const marks = quarters.map((quarter) => {
+    const bytes = [0, 1, 2, 3].map((i) => {
+      const mask = i32x4.gtS(i32x4.add(ranks[4 * quarter + i]!, count), v128.zero);
+      return v128.and(mask, m.i32(2 ** (8 * i)));
+    });
+    return f.let(fold(bytes, v128.or));
   });
-  return marked.reduce((all, mark) => v128.or(all, mark));
+  if (size === 16) return transposed(f, marks);
+  const [a, b] = marks;
+  return a && b ? [v128.shuffle32(a, b, [0, 4, 1, 5]), v128.shuffle32(a, b, [2, 6, 3, 7])] : marks;
+}
+
+/** Vector i of the result holds lane i of each of the four vectors. */
+function transposed(f: FunctionBuilder, vectors: readonly V128[]): readonly V128[] {
+  const [a, b, c, d] = vectors as [V128, V128, V128, V128];
+  const ab = [f.let(v128.shuffle32(a, b, [0, 4, 1, 5])), f.let(v128.shuffle32(a, b, [2, 6, 3, 7]))];
+  const cd = [f.let(v128.shuffle32(c, d, [0, 4, 1, 5])), f.let(v128.shuffle32(c, d, [2, 6, 3, 7]))];
+  return [0, 1, 2, 3].map((i) =>
+    f.let(v128.shuffle32(ab[i >> 1]!, cd[i >> 1]!, i % 2 === 0 ? [0, 1, 4, 5] : [2, 3, 6, 7])),
+  );
 }
 
 /** Largest group whose elements are ranked by comparing all pairs. */
@@ -156,8 +176,8 @@ function defineSmallestGroups(m: ModuleBuilder, dtype: "f32" | "i32"): void {
 
 export function defineSmallest(m: ModuleBuilder): void {
   for (const dtype of ["f32", "i32"] as const) {
-    defineSmallest4(m, dtype);
     defineSmallestGroups(m, dtype);
+    for (const size of unrolledGroups) defineUnrolled(m, dtype, size);
     defineSmallestRows(m, dtype);
   }
 }

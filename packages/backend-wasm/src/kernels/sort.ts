@@ -1,5 +1,5 @@
 import type { Operand } from "@denoise-rotator/core";
-import { pairwiseLimit } from "../emit/smallest.js";
+import { pairwiseLimit, unrolledGroups } from "../emit/smallest.js";
 import { smallestRowsBytes } from "../emit/smallest-rows.js";
 import type { Engine } from "../engine/engine.js";
 import { parallel, splitEvenly, taskCount } from "../threads/parallel.js";
@@ -46,14 +46,15 @@ export function smallest(
     const { dtype } = source;
     const from = addressOf(source);
     const groups = total / group;
-    const cost = (group === 4 ? 0.4 : Math.max(0.8, 0.1 * Math.min(group, pairwiseLimit))) * total;
+    const unrolled = unrolledGroups.includes(group);
+    const cost = (unrolled ? 0.4 : Math.max(0.8, 0.1 * Math.min(group, pairwiseLimit))) * total;
     const tasks = splitEvenly(groups, taskCount(engine, cost)).map(([first, size]): number[] => {
       const [source, target] = [from + 4 * first * group, to + first * group];
-      if (group === 4) return [source, target, 4 * size, count];
+      if (unrolled) return [source, target, size, count];
       if (group <= pairwiseLimit) return [source, target, group, size, count];
       return [source, target, temporaries.allocate(smallestRowsBytes(group)).address, group, count, size];
     });
-    const kernel = group === 4 ? "smallest4" : group <= pairwiseLimit ? "smallestGroups" : "smallestRows";
-    parallel(engine, `${kernel}_${dtype}`, tasks, cost);
+    const kind = unrolled ? group : group <= pairwiseLimit ? "Groups" : "Rows";
+    parallel(engine, `smallest${kind}_${dtype}`, tasks, cost);
   });
 }
