@@ -8,6 +8,17 @@ const resolve = (options: Omit<PruneOptions, "model">, pruner = sparsegpt()) =>
   resolveOptions({ model: "tiny", ...options }, pruner, 256);
 const off = { refine: "none", match: false, transport: false, reconstruct: 0 };
 
+describe("allocation", () => {
+  it("should be for unstructured sparsity alone", () => {
+    expect(resolve({ sparsity: 0.5, allocation: "global" }).allocation).toBe("global");
+    expect(resolve({}).allocation).toBe("uniform");
+    expect(() => resolve({ sparsity: "2:4", allocation: "global" })).toThrow(
+      /--allocation global.*not of 2:4/,
+    );
+    expect(() => resolve({ sparsity: 0.5, allocation: "owl" as "global" })).toThrow(/--allocation owl/);
+  });
+});
+
 describe("quality", () => {
   it("should fill in what a preset fixes, `default` where none is named", () => {
     expect(resolve({})).toEqual(resolve({ quality: "default" }));

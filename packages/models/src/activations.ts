@@ -39,6 +39,14 @@ export class Activations {
     return new Activations(this, this);
   }
 
+  /** A stream of its own of the first windows, at most `count`. */
+  first(count: number): Activations {
+    const { length, width, batchWindows } = this;
+    const part = new Activations({ count: Math.min(count, this.count), length, width, batchWindows });
+    for (let i = 0; i < part.count; i++) part.window(i).set(this.window(i));
+    return part;
+  }
+
   get batchCount(): number {
     return this.#batches.length;
   }

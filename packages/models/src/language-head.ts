@@ -1,4 +1,12 @@
-import { crossEntropy, fromTyped, NonFiniteError, rmsNorm, type Tensor, tidy } from "@denoise-rotator/core";
+import {
+  crossEntropy,
+  fromTyped,
+  logSoftmax,
+  NonFiniteError,
+  rmsNorm,
+  type Tensor,
+  tidy,
+} from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
 import { loadTensor, type WeightSource } from "./load-block.js";
 
@@ -74,6 +82,26 @@ export class LanguageHead {
       }
     }
     return out;
+  }
+
+  /** Mean over tokens of KL(p‖q) in nats, p and q from the last block's outputs; a window at a time. */
+  async divergence(p: Activations, q: Activations): Promise<number> {
+    const { length, width } = p;
+    let total = 0;
+    for (let window = 0; window < p.count; window++) {
+      using sum = tidy(() => {
+        const logProbability = (hidden: Activations) =>
+          logSoftmax(
+            this.logits(fromTyped(hidden.window(window), [length, width], "f32", this.#gain.backend)),
+          );
+        const [first, second] = [logProbability(p), logProbability(q)];
+        return first.exp().mul(first.sub(second)).sum();
+      });
+      const value = (await readFloats(sum))[0]!;
+      if (!Number.isFinite(value)) throw new NonFiniteError(`window ${window}: the divergence is ${value}`);
+      total += value;
+    }
+    return total / p.tokens;
   }
 
   dispose(): void {

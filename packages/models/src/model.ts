@@ -116,6 +116,18 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     }
   }
 
+  /**
+   * Mean over tokens of KL(p‖q) in nats, for each of `others`: p from the last block's outputs `reference`, q from theirs.
+   *
+   * @throws NonFiniteError where one is NaN or infinite.
+   */
+  async divergences(reference: Activations, others: readonly Activations[]): Promise<number[]> {
+    using head = await LanguageHead.load(this);
+    const result: number[] = [];
+    for (const other of others) result.push(await head.divergence(reference, other));
+    return result;
+  }
+
   /** Logits `[windows, tokens, vocabulary]`, all at once: for small inputs. The caller disposes. */
   async logits(windows: readonly Int32Array[]): Promise<Tensor> {
     const last = await this.#lastStates(windows);

@@ -1,4 +1,11 @@
 export { type AdmmOptions, admm } from "./admm.js";
+export {
+  type AllocationBounds,
+  type AllocationSite,
+  allocateSparsity,
+  type ScoreProfile,
+  scoreProfile,
+} from "./allocation.js";
 export { magnitudeImportance, wandaImportance } from "./importances.js";
 export { type ComparisonGroup, keepLargest, maskObeys, removedCount } from "./masks.js";
 export { type MatchOptions, matchedWeight } from "./match.js";

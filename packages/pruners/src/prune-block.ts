@@ -7,12 +7,14 @@ import {
 } from "@denoise-rotator/contracts";
 import { OptionError } from "@denoise-rotator/core";
 import { type PruneSiteOptions, type PruneStep, pruneSite, type SiteReport } from "./prune-site.js";
-import type { Pruner } from "./pruner.js";
+import type { Pruner, PrunerOptions } from "./pruner.js";
 import { SharedWork } from "./shared-work.js";
 
 export interface PruneBlockOptions extends Omit<PruneSiteOptions, "shared" | "measure"> {
   /** Sites left dense: their roles, or a test of the site. */
   readonly skip?: readonly SiteRole[] | ((site: LinearSite) => boolean);
+  /** The pattern of a site, in place of `pattern`; `undefined`: as the others. */
+  readonly patternOf?: (site: LinearSite) => PrunerOptions["pattern"];
   /** Called after each site. */
   readonly onSite?: (report: MeasuredSiteReport) => void;
   /**
@@ -58,7 +60,7 @@ export async function pruneBlock(
   pruner: Pruner,
   options: PruneBlockOptions = {},
 ): Promise<BlockReport> {
-  const { skip = [], capture = true, onSite, ...rest } = options;
+  const { skip = [], capture = true, onSite, patternOf, ...rest } = options;
   const { measure = (_, body) => body() } = options;
   const isSkipped = typeof skip === "function" ? skip : ({ role }: LinearSite) => skip.includes(role);
   if (options.match && capture) trackDense(block);
@@ -71,7 +73,9 @@ export async function pruneBlock(
     try {
       for (const site of chosen) {
         requireStatistics(site);
-        const pruned = await pruneSite(site, pruner, { ...rest, shared });
+        const own = patternOf?.(site);
+        const pattern = own === undefined ? {} : { pattern: own };
+        const pruned = await pruneSite(site, pruner, { ...rest, ...pattern, shared });
         const report = { ...pruned, error: pruned.error! }; // measured, as there are statistics
         sites.push(report);
         onSite?.(report);

@@ -1,5 +1,6 @@
 import { refinements } from "@denoise-rotator/pruners";
 import { type Command, Option } from "commander";
+import { allocations } from "../pipeline/options.js";
 import { qualityNames } from "../pipeline/quality.js";
 import { integer } from "./options.js";
 
@@ -18,5 +19,10 @@ export function addQualityOptions(command: Command): Command {
     .option("--no-match", "aim at the dense weights")
     .option("--reconstruct <steps>", "learn each block's kept weights together; 0 is none", integer(0))
     .option("--transport", "correct each block's outputs by a linear map (with --rotate per-block)")
-    .option("--no-transport", "leave outputs as they are");
+    .option("--no-transport", "leave outputs as they are")
+    .addOption(
+      new Option("--allocation <name>", "how an unstructured share is spread over layers")
+        .choices(allocations)
+        .default("uniform"),
+    );
 }

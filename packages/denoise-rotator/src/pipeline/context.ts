@@ -2,7 +2,7 @@ import type { Importance, SparsityPattern } from "@denoise-rotator/contracts";
 import type { Backend } from "@denoise-rotator/core";
 import type { LlamaBlock } from "@denoise-rotator/models";
 import type { Pruner, ReconstructReport, TransportReport } from "@denoise-rotator/pruners";
-import type { RotationArrays } from "@denoise-rotator/rotator";
+import type { ObjectiveReport, RotationArrays, SiteReport } from "@denoise-rotator/rotator";
 import type { ProgressEvent, ResolvedOptions } from "./options.js";
 import type { RotationRecord, SiteRecord } from "./run-record.js";
 import type { SkipRule } from "./skip.js";
@@ -18,6 +18,10 @@ export interface RunContext {
   readonly skip: SkipRule;
   /** Rotations given by file, by block index. */
   readonly given: ReadonlyMap<number, RotationArrays> | undefined;
+  /** What was found out about `given` where they were learned in a first pass, by block index. */
+  readonly reports: Map<number, RotationReport>;
+  /** Shares to remove by name of the layer, where they differ; else all as `pattern`. */
+  readonly shares: ReadonlyMap<string, number> | undefined;
   /** Rotations of this run, kept where they are to be saved. */
   readonly learned: Map<number, RotationArrays>;
   /** Takes the time and FLOPs of a part of a stage, under a name of its own. */
@@ -25,6 +29,12 @@ export interface RunContext {
   readonly progress: (event: ProgressEvent) => void;
   readonly signal: AbortSignal | undefined;
   readonly blocks: number;
+}
+
+/** What was learned about a rotation. */
+export interface RotationReport {
+  readonly objective?: ObjectiveReport | undefined;
+  readonly sites?: readonly SiteReport[] | undefined;
 }
 
 /** What the stages find out about the block at hand. */
@@ -44,3 +54,14 @@ export interface Stage {
   applies(context: BlockContext): boolean;
   run(context: BlockContext): Promise<void>;
 }
+
+/** The context of a block about which nothing is known yet. */
+export const blockContext = (run: RunContext, block: LlamaBlock): BlockContext => ({
+  ...run,
+  block,
+  rotation: null,
+  entropies: new Map(),
+  sites: [],
+  transport: null,
+  reconstruction: null,
+});

@@ -1,4 +1,4 @@
-import { parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
+import { formatPattern, parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
 import { OptionError } from "@denoise-rotator/core";
 import { type SolverName, solverNames } from "@denoise-rotator/manifold";
 import { type Pruner, prunerNames, type Refinement } from "@denoise-rotator/pruners";
@@ -16,6 +16,8 @@ import { type QualityName, qualityOf, type ResolvedQuality, resolveQuality } fro
 export const backendNames = ["wasm", "cpu"] as const;
 export type BackendName = (typeof backendNames)[number];
 export const rotateModes = ["per-block", "none"] as const;
+export const allocations = ["uniform", "global", "sensitivity"] as const;
+export type Allocation = (typeof allocations)[number];
 export type RotateMode = (typeof rotateModes)[number];
 export const siteWeightings = ["default", "equal"] as const;
 export type SiteWeighting = (typeof siteWeightings)[number];
@@ -61,6 +63,11 @@ export interface PruneOptions {
   readonly transport?: boolean;
   /** Steps that learn each block's kept weights against the dense model's outputs; 0 is none. */
   readonly reconstruct?: number;
+  /**
+   * How an unstructured share is spread over the layers: `uniform` (default); `global`, all weights competing with their
+   * scores; `sensitivity`, scores times what an error of the layer does to the predictions.
+   */
+  readonly allocation?: Allocation;
   /** Blocks (`3`), roles (`downProj`) or both (`3.downProj`) left dense. */
   readonly skip?: readonly string[];
   /** `embedded`, a text file or a directory of `.txt` files. Default `embedded`. */
@@ -124,6 +131,7 @@ export interface ResolvedOptions extends ResolvedQuality {
   readonly r1Blocks: number;
   readonly rowSample: number;
   readonly siteWeights: SiteWeighting;
+  readonly allocation: Allocation;
   readonly skip: readonly string[];
   readonly calibration: string;
   readonly sequenceLength: number;
@@ -192,6 +200,16 @@ type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 const withoutUndefined = <T extends object>(values: T): Defined<T> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 
+function allocationOption({ allocation = "uniform" }: PruneOptions, pattern: SparsityPattern): Allocation {
+  oneOf("--allocation", allocation, allocations);
+  if (allocation !== "uniform" && pattern.kind === "n:m") {
+    throw new OptionError(
+      `--allocation ${allocation}: layers get shares of their own only of an unstructured --sparsity such as 0.5, not of ${formatPattern(pattern)}`,
+    );
+  }
+  return allocation;
+}
+
 /** Whether blocks are compared with the dense model, whose activations then run beside. */
 export const needsDenseStream = ({
   match,
@@ -215,6 +233,7 @@ export function resolveOptions(
     rotate: oneOf("--rotate", options.rotate ?? "per-block", rotateModes),
     ...rotationOptions(options),
     ...resolveQuality(options, pruner),
+    allocation: allocationOption(options, pattern),
     skip: options.skip ?? [],
     calibration: options.calibration ?? "embedded",
     sequenceLength: positiveInteger("--seqlen", options.sequenceLength ?? Math.min(contextLength, 2048), 2),

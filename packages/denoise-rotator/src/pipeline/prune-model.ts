@@ -1,10 +1,12 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { parsePattern } from "@denoise-rotator/contracts";
 import { atomicWriteFile, OutputDirectory } from "@denoise-rotator/hub";
 import { calibrate, type Model, sampleWindows } from "@denoise-rotator/models";
 import { createPruner, type Pruner } from "@denoise-rotator/pruners";
+import { allocate } from "./allocate.js";
 import { openBackend } from "./backends.js";
-import type { BlockContext, RunContext } from "./context.js";
+import { blockContext, type RunContext } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { openNamedModel } from "./named-model.js";
 import {
@@ -73,17 +75,19 @@ class PruneRun {
 
   async execute(started: number): Promise<RunRecord> {
     const { options, pattern } = this.#request;
-    const context = await this.#context();
+    const first = await this.#context();
     const windows = await this.#clock.measure("calibration text", () => this.#windows());
     const dense = this.#request.evaluate ? await this.#evaluate(this.#model, "evaluate dense") : undefined;
+    const context = await this.#allocated(first, windows);
     const blocks = await this.#blocks(context, windows);
     if (options.saveRotation !== null) await saveRotations(resolve(options.saveRotation), context.learned);
 
     await using written = await openNamedModel(this.#directory, this.#model.device);
     const layers = blocks.flatMap(({ sites }) => sites.map(({ name }) => name));
-    const maskValid = await this.#clock.measure("verify", () =>
-      masksValid(written.checkpoint, layers, pattern),
+    const patterns = new Map(
+      layers.map((name) => [name, parsePattern(context.shares?.get(name) ?? pattern)]),
     );
+    const maskValid = await this.#clock.measure("verify", () => masksValid(written.checkpoint, patterns));
     const pruned = dense ? await this.#evaluate(written, "evaluate pruned") : undefined;
     const errors = blocks.flatMap(({ rotation }) => rotation?.invarianceError ?? []);
     const { name, capabilities } = this.#model.device;
@@ -121,12 +125,23 @@ class PruneRun {
       rotationImportance: named === sameImportance ? pruner.importance : createPruner(named, {}).importance,
       skip: parseSkip(options.skip, blocks),
       given: options.rotation === null ? undefined : await loadRotations(options.rotation),
+      reports: new Map(),
+      shares: undefined,
       learned: new Map(),
       measure: this.#clock.measure,
       progress: onProgress ?? (() => {}),
       signal,
       blocks,
     };
+  }
+
+  /** The context with the shares that a first pass finds, and the rotations it learned, where that is asked for. */
+  async #allocated(context: RunContext, windows: readonly Int32Array[]): Promise<RunContext> {
+    const { options, pruner } = this.#request;
+    if (options.allocation === "uniform" || pruner.name === "none") return context;
+    const shares = await this.#clock.measure("allocate", () => allocate(this.#model, windows, context));
+    const given = options.rotate === "none" ? undefined : new Map(context.learned);
+    return { ...context, shares, given };
   }
 
   async #windows(): Promise<Int32Array[]> {
@@ -153,15 +168,7 @@ class PruneRun {
     const next = () => this.#clock.measure("forward and write", () => stream.next());
     try {
       for (let turn = await next(); !turn.done; turn = await next()) {
-        const block: BlockContext = {
-          ...context,
-          block: turn.value,
-          rotation: null,
-          entropies: new Map(),
-          sites: [],
-          transport: null,
-          reconstruction: null,
-        };
+        const block = blockContext(context, turn.value);
         for (const stage of blockStages) {
           if (!stage.applies(block)) continue;
           signal?.throwIfAborted();

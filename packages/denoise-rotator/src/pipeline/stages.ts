@@ -3,13 +3,11 @@ import { transport as fitOutputMap, pruneBlock, reconstructBlock } from "@denois
 import {
   absorb,
   denoise,
-  type ObjectiveReport,
   type OwnedRotation,
   rotationFromArrays,
   rotationToArrays,
-  type SiteReport,
 } from "@denoise-rotator/rotator";
-import type { BlockContext, Stage } from "./context.js";
+import type { BlockContext, RotationReport, Stage } from "./context.js";
 import { needsDenseStream } from "./options.js";
 
 const rotates = ({ options, skip, block }: BlockContext) =>
@@ -35,9 +33,12 @@ export const rotate: Stage = {
   name: "rotate",
   applies: rotates,
   async run(context) {
-    const { block, options, learned } = context;
+    const { block, options, learned, reports } = context;
     using obtained = await obtain(context);
-    if (options.saveRotation !== null) learned.set(block.index, await rotationToArrays(obtained));
+    const { objective, sites } = obtained;
+    if (objective) reports.set(block.index, { objective, sites });
+    const twice = options.allocation !== "uniform";
+    if (options.saveRotation !== null || twice) learned.set(block.index, await rotationToArrays(obtained));
     const { invarianceError = null } = await absorb(block, obtained);
     context.rotation = { objective: obtained.objective ?? null, invarianceError };
     context.entropies = new Map(obtained.sites?.map(({ role, entropy }) => [role, entropy]));
@@ -45,17 +46,14 @@ export const rotate: Stage = {
 };
 
 /** A rotation, with what was learned about it unless it came from a file. */
-interface Obtained extends OwnedRotation {
-  readonly objective?: ObjectiveReport;
-  readonly sites?: readonly SiteReport[];
-}
+type Obtained = OwnedRotation & RotationReport;
 
 async function obtain(context: BlockContext): Promise<Obtained> {
   const { block, options, pattern, rotationImportance, given, progress, blocks, signal } = context;
   if (given) {
     const stored = given.get(block.index);
     if (!stored) throw new OptionError(`--rotation ${options.rotation}: holds no rotation of ${block.name}`);
-    return rotationFromArrays(stored, block);
+    return Object.assign(await rotationFromArrays(stored, block), context.reports.get(block.index));
   }
   return denoise(block, {
     importance: rotationImportance,
@@ -87,10 +85,11 @@ export const prune: Stage = {
   name: "prune",
   applies: prunes,
   async run(context) {
-    const { block, pruner, skip, pattern, entropies, options, measure } = context;
+    const { block, pruner, skip, pattern, entropies, options, measure, shares } = context;
     if (needsDenseStream(options)) block.trackDense();
     const report = await pruneBlock(block, pruner, {
       pattern,
+      ...(shares ? { patternOf: ({ name }) => shares.get(name) } : {}),
       refine: options.refine,
       match: options.match,
       measure: (step, body) => (step === "choose" ? body() : measure(`prune: ${step}`, body)),

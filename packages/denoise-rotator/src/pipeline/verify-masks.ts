@@ -15,13 +15,12 @@ export function obeys(weight: Float32Array, pattern: SparsityPattern): boolean {
   return true;
 }
 
-/** Reads the named layers' weights back from a written checkpoint and checks each against the pattern. */
+/** Reads the weights of the layers named back from a written checkpoint and checks each against its pattern. */
 export async function masksValid(
   checkpoint: Checkpoint,
-  layers: readonly string[],
-  pattern: SparsityPattern,
+  patterns: ReadonlyMap<string, SparsityPattern>,
 ): Promise<boolean> {
-  for (const layer of layers) {
+  for (const [layer, pattern] of patterns) {
     if (!obeys(await checkpoint.readFloat32(`${layer}.weight`), pattern)) return false;
   }
   return true;
