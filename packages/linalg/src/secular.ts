@@ -35,15 +35,22 @@ class Solver {
   readonly #d: Float64Array;
   readonly #squares: Float64Array;
   readonly #inverseRho: number;
+  /** How far beyond the last pole the last root can lie. */
   readonly #reach: number;
   /** d_i less the origin. */
   readonly #delta: Float64Array;
-  /** f at the last point, the slopes of its sums up to pole `#split` and beyond, and the rounding error of f. */
+  /** The poles between which f is interpolated; for the last root both lie below it. */
+  #p = 0;
+  #q = 0;
+  #last = false;
+  /** Offsets between which the root lies. */
+  #low = 0;
+  #high = 0;
+  /** f at the last point, the slopes of its sums up to pole p and beyond, and the rounding error of f. */
   #f = 0;
   #leftSlope = 0;
   #rightSlope = 0;
   #noise = 0;
-  #split = 0;
 
   constructor(d: Float64Array, squares: Float64Array, rho: number) {
     this.#d = d;
@@ -53,47 +60,58 @@ class Solver {
     this.#delta = new Float64Array(d.length);
   }
 
+  /** Puts root j into `origin` and `offset`; whether it was found. */
   solve(j: number): boolean {
-    const n = this.#d.length;
-    const last = j === n - 1;
-    // The poles between which f is interpolated; for the last root both lie below it.
-    const [p, q] = last ? [Math.max(0, n - 2), n - 1] : [j, j + 1];
-    if (n === 1) {
+    if (this.#d.length === 1) {
       this.origin = 0;
       this.offset = this.#reach;
       return true;
     }
-    this.#split = p;
-    this.#moveOrigin(j);
-    const width = last ? this.#reach : this.#d[q]! - this.#d[p]!;
-    let [low, high] = [0, width];
-    let x = width / 2;
-    this.#evaluate(x);
-    if (!last && this.#f < 0) {
-      this.#moveOrigin(q);
-      [low, high, x] = [-width / 2, 0, -width / 2];
-    } else if (last && this.#f < 0) low = x;
-    else high = x;
+    let x = this.#bracket(j);
     let middle = false;
     let previous = Number.POSITIVE_INFINITY;
     for (let step = 0; step < maxSteps; step++) {
-      if (step > 0 || this.origin === q) this.#evaluate(x);
+      this.#evaluate(x);
       const size = Math.abs(this.#f);
-      if (size <= this.#noise) break;
-      if (this.#f <= 0) low = Math.max(low, x);
-      else high = Math.min(high, x);
+      if (this.#f <= 0) this.#low = Math.max(this.#low, x);
+      else this.#high = Math.min(this.#high, x);
       const slow = size > previous / 10;
       if (slow) middle = !middle;
       previous = size;
       // Interpolation can jump to and fro between the ends of a bracket: from some point on, slow steps bisect.
-      let next = slow && step > 6 ? low + (high - low) / 2 : this.#next(x, p, q, last, middle, low, high);
-      if (!(next > low && next < high)) next = x;
-      if (Math.abs(next - x) <= Number.EPSILON * Math.abs(x)) break;
+      const next = slow && step > 6 ? this.#center() : this.#interpolate(x, middle);
+      const inside = next > this.#low && next < this.#high;
+      if (size <= this.#noise || !inside || Math.abs(next - x) <= Number.EPSILON * Math.abs(x)) {
+        this.offset = x;
+        return Number.isFinite(x);
+      }
       x = next;
-      if (step === maxSteps - 1) return false;
     }
-    this.offset = x;
-    return Number.isFinite(x);
+    return false;
+  }
+
+  /** Chooses the nearer pole as the origin and brackets root j; returns a first point. */
+  #bracket(j: number): number {
+    const n = this.#d.length;
+    this.#last = j === n - 1;
+    this.#p = this.#last ? n - 2 : j;
+    this.#q = this.#p + 1;
+    const width = this.#last ? this.#reach : this.#d[this.#q]! - this.#d[this.#p]!;
+    const half = width / 2;
+    this.#moveOrigin(j);
+    this.#evaluate(half);
+    const beyond = this.#f < 0;
+    if (!this.#last && beyond) {
+      this.#moveOrigin(this.#q);
+      [this.#low, this.#high] = [-half, 0];
+      return -half;
+    }
+    [this.#low, this.#high] = beyond ? [half, width] : [0, half];
+    return half;
+  }
+
+  #center(): number {
+    return this.#low + (this.#high - this.#low) / 2;
   }
 
   #moveOrigin(to: number): void {
@@ -105,13 +123,13 @@ class Solver {
   #evaluate(x: number): void {
     const [delta, squares, n] = [this.#delta, this.#squares, this.#d.length];
     let [left, leftSlope, right, rightSlope] = [0, 0, 0, 0];
-    for (let i = 0; i <= this.#split; i++) {
+    for (let i = 0; i <= this.#p; i++) {
       const gap = 1 / (delta[i]! - x);
       const term = squares[i]! * gap;
       left += term;
       leftSlope += term * gap;
     }
-    for (let i = n - 1; i > this.#split; i--) {
+    for (let i = n - 1; i > this.#p; i--) {
       const gap = 1 / (delta[i]! - x);
       const term = squares[i]! * gap;
       right += term;
@@ -124,10 +142,14 @@ class Solver {
     this.#noise = Number.EPSILON * (sizes + Math.abs(x) * (leftSlope + rightSlope));
   }
 
-  /** A point nearer to the root than x, inside the bracket. */
-  #next(x: number, p: number, q: number, last: boolean, middle: boolean, low: number, high: number): number {
-    const [f, leftSlope, rightSlope] = [this.#f, this.#leftSlope, this.#rightSlope];
+  /**
+   * A point nearer to the root than x: the root of the rational function with poles p and q that agrees with f and its
+   * slope at x, the slope of each side its own (`middle`) or the origin's term kept as it is.
+   */
+  #interpolate(x: number, middle: boolean): number {
+    const [f, leftSlope, rightSlope, last] = [this.#f, this.#leftSlope, this.#rightSlope, this.#last];
     const slope = leftSlope + rightSlope;
+    const [p, q] = [this.#p, this.#q];
     const [dp, dq] = [this.#delta[p]! - x, this.#delta[q]! - x];
     const a = (dp + dq) * f - dp * dq * slope;
     const b = dp * dq * f;
@@ -143,7 +165,7 @@ class Solver {
     // f rises: a step the wrong way, or none, is replaced by Newton's.
     if (!(f * change < 0)) change = -f / slope;
     const next = x + change;
-    return next > low && next < high ? next : low + (high - low) / 2;
+    return next > this.#low && next < this.#high ? next : this.#center();
   }
 }
 
