@@ -148,6 +148,54 @@ describe("denoise-rotator prune", () => {
   });
 });
 
+describe("denoise-rotator prune, beyond SparseGPT", () => {
+  it("should do all of --quality best, and save what it evaluates", { timeout: 180_000 }, () => {
+    const out = join(folder, "best");
+    const more = ["--quality", "best", "--reconstruct", "4", "--eval", "--eval-windows", "4"];
+    const { status, stdout, stderr } = run("prune", "tiny", "--out", out, ...more, ...quick);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    const { options, stages, maskValid, blocks, evaluation } = JSON.parse(stdout);
+    expect(options).toMatchObject({
+      quality: "best",
+      refine: "pcg",
+      match: true,
+      transport: true,
+      samples: 4,
+    });
+    for (const stage of ["prune: match", "prune: refine", "transport", "reconstruct"]) {
+      expect(stages[stage].flops, stage).toBeGreaterThan(0);
+    }
+    expect(maskValid).toBe(true);
+    for (const { reconstruction, transport, sites } of blocks) {
+      expect(reconstruction.after).toBeLessThanOrEqual(reconstruction.before);
+      expect(transport.shift).toBeGreaterThan(0);
+      for (const site of sites) expect(site.sparsity).toBe(0.5);
+    }
+    const again = run("eval", out, "--seqlen", "64", "--eval-windows", "4", "--json");
+    expect(JSON.parse(again.stdout).perplexity).toBeCloseTo(evaluation.pruned.perplexity, 6);
+  });
+
+  it("should spread a share over the layers, with rotations learned once", { timeout: 180_000 }, () => {
+    const flags = ["--sparsity", "0.5", "--allocation", "sensitivity", "--out", join(folder, "spread")];
+    const { status, stdout } = run("prune", "tiny", ...flags, ...quick);
+    expect(status).toBe(0);
+    const { blocks, maskValid, stages } = JSON.parse(stdout);
+    expect(maskValid).toBe(true);
+    expect(stages.allocate.seconds).toBeGreaterThan(0);
+    const shares = blocks.flatMap((block: { sites: { sparsity: number }[] }) =>
+      block.sites.map(({ sparsity }) => sparsity),
+    );
+    expect(Math.min(...shares)).toBeGreaterThan(0.24);
+    expect(Math.max(...shares)).toBeLessThan(0.76);
+    expect(Math.max(...shares) - Math.min(...shares)).toBeGreaterThan(0.05);
+    for (const { rotation } of blocks) {
+      expect(rotation.objective.best).toBeLessThanOrEqual(rotation.objective.start);
+      expect(rotation.invarianceError).toBeLessThan(1e-4);
+    }
+  });
+});
+
 describe("denoise-rotator demo", () => {
   it("should show what rotations buy", { timeout: 400_000 }, () => {
     const out = join(folder, "demo");
@@ -248,6 +296,14 @@ describe("bad input", () => {
     ["an unknown option", 2, /--sparsty/, () => ["prune", "tiny", "--sparsty", "2:4"]],
     ["an unknown pruner", 2, /wnda/, () => ["prune", "tiny", "--pruner", "wnda"]],
     ["an M that does not divide", 1, /q_proj.*(3|7)/, () => ["prune", "tiny", "--sparsity", "3:7"]],
+    ["an unknown quality", 2, /fast, default, best/, () => ["prune", "tiny", "--quality", "high"]],
+    [
+      "output maps without a place for them",
+      2,
+      /--transport.*--rotate per-block/,
+      () => ["prune", "tiny", "--transport", "--rotate", "none"],
+    ],
+    ["shares by layer of 2:4", 2, /--allocation.*2:4/, () => ["prune", "tiny", "--allocation", "global"]],
     ["a skip that names nothing", 2, /--skip/, () => ["prune", "tiny", "--skip", "qproj"]],
     [
       "a NaN weight",

@@ -20,8 +20,9 @@ export function demoCommand(): Command {
   return new Command("demo")
     .summary("what rotations buy, on the embedded model")
     .description(
-      "Evaluates the embedded 3-million-parameter Llama, prunes it to 2:4 by Wanda and SparseGPT without and with " +
-        "learned rotations, saves the four results and prints their perplexities.",
+      "Evaluates the embedded 3-million-parameter Llama, prunes it to 2:4 by Wanda and SparseGPT as published " +
+        "and at the default quality (learned rotations; SparseGPT refined and matched), saves the four results and " +
+        "prints their perplexities.",
     )
     .addOption(backendOption())
     .addOption(turboOption())

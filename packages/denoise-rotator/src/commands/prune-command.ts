@@ -76,6 +76,8 @@ export function pruneCommand(): Command {
       "\nExamples:\n" +
         "  denoise-rotator prune tiny --eval\n" +
         "  denoise-rotator prune ./Llama-3.2-1B --calibration c4.txt --out ./Llama-3.2-1B-2of4\n" +
+        "  denoise-rotator prune tiny --quality best --eval\n" +
+        "  denoise-rotator prune tiny --sparsity 0.5 --allocation sensitivity --eval\n" +
         "  denoise-rotator prune tiny --pruner wanda --sparsity 0.5 --rotate none --eval\n" +
         "  denoise-rotator prune tiny --objective entropy --steps 200 --eval     # the paper's recipe, shortened",
     );
