@@ -39,6 +39,7 @@ describe("matmul", () => {
     [200, 3100, 9],
     [3, 5, 1000],
     [385, 33, 770],
+    [7, 530, 801],
   ])("should agree with f64 across blocks: %i × %i × %i", (m, n, k) => {
     const [a, b] = [f32([m, k], normals(m * k)), f32([k, n], normals(k * n, 2))];
     expectClose(product(a, b, blank("f32", [m, n])), bound(k));

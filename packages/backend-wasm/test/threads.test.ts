@@ -94,6 +94,7 @@ describe("threads", () => {
       [1500, 70, 64],
       [64, 2000, 40],
       [7, 900, 800],
+      [5, 1003, 900],
     ] as const) {
       const [first, ...others] = products({ sizes, layouts: [false, true], accumulate: false });
       for (const other of others) expect(other).toEqual(first);

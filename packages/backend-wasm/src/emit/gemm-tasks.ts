@@ -3,6 +3,7 @@ import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
 import { layout } from "../engine/layout.js";
 import { defineGemmBlock } from "./gemm.js";
+import { defineFew } from "./gemm-few.js";
 import { vectorBytes } from "./map.js";
 import { definePackAcross, definePackAlong, packParameters } from "./pack.js";
 
@@ -146,4 +147,5 @@ export function defineGemm(m: ModuleBuilder, tile: GemmTile): void {
   for (const aTransposed of [false, true]) {
     for (const bTransposed of [false, true]) defineWhole(m, tile, aTransposed, bTransposed);
   }
+  defineFew(m, tile);
 }

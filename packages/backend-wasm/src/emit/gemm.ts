@@ -58,7 +58,10 @@ export function defineGemmBlock(m: ModuleBuilder, tile: GemmTile): void {
   );
 }
 
-const multiplyAdd = (tile: GemmTile, a: V128, b: V128, sum: V128): V128 =>
+/** The part of a tile that matters once its sums are formed. */
+type SumTile = Pick<GemmTile, "rows" | "columns" | "fma">;
+
+export const multiplyAdd = (tile: SumTile, a: V128, b: V128, sum: V128): V128 =>
   tile.fma ? f32x4.relaxedMadd(a, b, sum) : f32x4.add(f32x4.mul(a, b), sum);
 
 /** One panel of A times one of B into the accumulators; leaves `a` and `b` behind the panels. */
@@ -99,7 +102,7 @@ function multiplyPanels(
   });
 }
 
-function storeTile(
+export function storeTile(
   f: FunctionBuilder,
   acc: Accumulators,
   to: Local<"i32">,
@@ -124,9 +127,9 @@ function storeTile(
 }
 
 /** Stores the part of a tile that lies inside the matrix, by way of the scratch area. */
-function storeEdge(
+export function storeEdge(
   f: FunctionBuilder,
-  tile: GemmTile,
+  tile: SumTile,
   acc: Accumulators,
   to: Local<"i32">,
   outRow: Local<"i32">,

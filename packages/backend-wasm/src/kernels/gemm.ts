@@ -1,3 +1,4 @@
+import { fewName, fewRows } from "../emit/gemm-few.js";
 import { blockRows, type FactorType, multiplyName, packName, wholeName } from "../emit/gemm-tasks.js";
 import type { Engine } from "../engine/engine.js";
 import type { GemmTile } from "../engine/features.js";
@@ -112,7 +113,8 @@ const isHalf = ({ a, b }: Product): boolean => widthOf(a) === 2 || widthOf(b) ==
 /** Fewest rows and columns of a product whose 16-bit factors are unpacked while packing. */
 export const leastHalfLength = 8;
 
-const kernelOf = ({ a, b }: Product): string => wholeName(a.transposed, b.transposed);
+const kernelOf = ({ m, a, b }: Product): string =>
+  m <= fewRows && !b.transposed ? fewName(a.transposed) : wholeName(a.transposed, b.transposed);
 
 const widthOf = ({ dtype = "f32" }: Matrix): number => (dtype === "f32" ? 4 : 2);
 
