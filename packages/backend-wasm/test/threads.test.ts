@@ -119,6 +119,19 @@ describe("threads", () => {
     }
   });
 
+  it("should share products with a vector", () => {
+    for (const sizes of [
+      [1, 2003, 2500],
+      [2003, 1, 2500],
+    ] as const) {
+      for (const transposed of [false, true]) {
+        const layouts = [transposed, transposed] as const;
+        const [first, ...others] = products({ sizes, layouts, accumulate: true });
+        for (const other of others) expect(other).toEqual(first);
+      }
+    }
+  });
+
   it("should share Gram matrices", () => {
     for (const accumulate of [false, true]) {
       const given = [f32([300, 530], normals(159_000)), f32([530, 530], normals(280_900, 3))];
