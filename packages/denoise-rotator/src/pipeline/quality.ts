@@ -42,7 +42,7 @@ export const qualities = {
     refine: "pcg",
     match: true,
     transport: true,
-    reconstruct: 250,
+    reconstruct: 100,
   },
 } as const satisfies Record<string, Quality>;
 
