@@ -2,7 +2,7 @@ import { i32, type Local, threadArea, v128 } from "../assembler/expressions.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
 import { layout } from "../engine/layout.js";
-import { multiplyAdd, storeEdge, storeTile } from "./gemm.js";
+import { multiplyAdd, storeEdge, storeTile, wholeParameters } from "./gemm.js";
 import { definePackAcross, definePackAlong } from "./pack.js";
 
 /** Most rows of a product that reads B where it lies. */
@@ -22,95 +22,78 @@ const packFewName = (aTransposed: boolean): string => `pack_${fewName(aTranspose
  */
 function defineFewRows(m: ModuleBuilder, { columns, fma }: GemmTile, aTransposed: boolean): void {
   const tile = { rows: panelRows, columns, fma };
-  m.define(
-    fewName(aTransposed),
-    {
-      a: "i32",
-      aRow: "i32",
-      b: "i32",
-      bRow: "i32",
-      out: "i32",
-      outRow: "i32",
-      rows: "i32",
-      columns: "i32",
-      depth: "i32",
-      stretch: "i32",
-      alpha: "f32",
-      accumulate: "i32",
-    },
-    (f, p) => {
-      const acc = Array.from({ length: panelRows }, () => f.locals("v128", columns / 4) as Local<"v128">[]);
-      const right = f.locals("v128", columns / 4);
-      const left = f.local("v128");
-      const packed = f.let(i32.add(threadArea, layout.packedA));
-      const [steps, width, strip, target] = f.locals("i32", 4);
-      const [a, b, to, rows, k] = f.locals("i32", 5);
-      const step = () => {
-        right.forEach((vector, i) => {
-          f.set(vector, v128.load(b, 16 * i));
+  m.define(fewName(aTransposed), wholeParameters, (f, p) => {
+    const acc = Array.from({ length: panelRows }, () => f.locals("v128", columns / 4) as Local<"v128">[]);
+    const right = f.locals("v128", columns / 4);
+    const left = f.local("v128");
+    const packed = f.let(i32.add(threadArea, layout.packedA));
+    const [steps, width, strip, target] = f.locals("i32", 4);
+    const [a, b, to, rows, k] = f.locals("i32", 5);
+    const step = () => {
+      right.forEach((vector, i) => {
+        f.set(vector, v128.load(b, 16 * i));
+      });
+      acc.forEach((row, index) => {
+        f.set(left, v128.load32Splat(a, 4 * index));
+        row.forEach((sum, i) => {
+          f.set(sum, multiplyAdd(tile, left, right[i]!, sum));
         });
-        acc.forEach((row, index) => {
-          f.set(left, v128.load32Splat(a, 4 * index));
-          row.forEach((sum, i) => {
-            f.set(sum, multiplyAdd(tile, left, right[i]!, sum));
-          });
-        });
-        f.advance(a, 4 * panelRows);
-        f.advance(b, p.bRow);
-      };
-      const multiplyPanel = () => {
-        for (const row of acc) for (const sum of row) f.set(sum, v128.zero);
-        f.set(b, strip);
-        f.set(k, steps);
-        f.while(
-          () => i32.geS(k, unroll),
-          () => {
-            for (let i = 0; i < unroll; i++) step();
-            f.advance(k, -unroll);
-          },
-        );
-        f.repeat(k, step);
-        f.if(
-          i32.and(i32.geS(rows, panelRows), i32.geS(width, columns)),
-          () => storeTile(f, acc, to, p.outRow, p.accumulate),
-          () => storeEdge(f, tile, acc, to, p.outRow, p.accumulate, rows, width),
-        );
-      };
-      f.doWhile(
+      });
+      f.advance(a, 4 * panelRows);
+      f.advance(b, p.bRow);
+    };
+    const multiplyPanel = () => {
+      for (const row of acc) for (const sum of row) f.set(sum, v128.zero);
+      f.set(b, strip);
+      f.set(k, steps);
+      f.while(
+        () => i32.geS(k, unroll),
         () => {
-          f.set(steps, i32.min(p.depth, p.stretch));
-          m.call(f, packFewName(aTransposed), p.a, p.aRow, packed, p.rows, steps, steps, p.alpha);
-          f.set(strip, p.b);
-          f.set(target, p.out);
-          f.set(width, p.columns);
-          f.doWhile(
-            () => {
-              f.set(a, packed);
-              f.set(to, target);
-              f.set(rows, p.rows);
-              f.doWhile(
-                () => {
-                  multiplyPanel();
-                  f.advance(to, i32.mul(p.outRow, panelRows));
-                  f.advance(rows, -panelRows);
-                },
-                () => i32.gtS(rows, 0),
-              );
-              f.advance(strip, 4 * columns);
-              f.advance(target, 4 * columns);
-              f.advance(width, -columns);
-            },
-            () => i32.gtS(width, 0),
-          );
-          f.advance(p.a, aTransposed ? i32.mul(steps, p.aRow) : i32.mul(steps, 4));
-          f.advance(p.b, i32.mul(steps, p.bRow));
-          f.setInt(p.accumulate, 1);
-          f.advance(p.depth, i32.sub(0, steps));
+          for (let i = 0; i < unroll; i++) step();
+          f.advance(k, -unroll);
         },
-        () => i32.gtS(p.depth, 0),
       );
-    },
-  );
+      f.repeat(k, step);
+      f.if(
+        i32.and(i32.geS(rows, panelRows), i32.geS(width, columns)),
+        () => storeTile(f, acc, to, p.outRow, p.accumulate),
+        () => storeEdge(f, tile, acc, to, p.outRow, p.accumulate, rows, width),
+      );
+    };
+    f.doWhile(
+      () => {
+        f.set(steps, i32.min(p.depth, p.stretch));
+        m.call(f, packFewName(aTransposed), p.a, p.aRow, packed, p.rows, steps, steps, p.alpha);
+        f.set(strip, p.b);
+        f.set(target, p.out);
+        f.set(width, p.columns);
+        f.doWhile(
+          () => {
+            f.set(a, packed);
+            f.set(to, target);
+            f.set(rows, p.rows);
+            f.doWhile(
+              () => {
+                multiplyPanel();
+                f.advance(to, i32.mul(p.outRow, panelRows));
+                f.advance(rows, -panelRows);
+              },
+              () => i32.gtS(rows, 0),
+            );
+            f.advance(strip, 4 * columns);
+            f.advance(target, 4 * columns);
+            f.advance(width, -columns);
+          },
+          () => i32.gtS(width, 0),
+        );
+        f.advance(p.a, aTransposed ? i32.mul(steps, p.aRow) : i32.mul(steps, 4));
+        f.advance(p.b, i32.mul(steps, p.bRow));
+        f.setInt(p.accumulate, 1);
+        f.advance(p.depth, i32.sub(0, steps));
+      },
+      () => i32.gtS(p.depth, 0),
+    );
+  });
 }
 
 /** Products with few rows, A in either orientation. */

@@ -2,7 +2,7 @@ import { f32, i32, int, threadArea } from "../assembler/expressions.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
 import { layout } from "../engine/layout.js";
-import { defineGemmBlock } from "./gemm.js";
+import { defineGemmBlock, wholeParameters } from "./gemm.js";
 import { defineFew } from "./gemm-few.js";
 import { vectorBytes } from "./map.js";
 import { definePackAcross, definePackAlong, packParameters } from "./pack.js";
@@ -58,58 +58,41 @@ function defineMultiply(m: ModuleBuilder, transposed: boolean, dtype: FactorType
  * thread. `stretch` steps along k at a time are packed, B into the thread's area: at most `layout.ownPackedBBytes`.
  */
 function defineWhole(m: ModuleBuilder, tile: GemmTile, aTransposed: boolean, bTransposed: boolean): void {
-  m.define(
-    wholeName(aTransposed, bTransposed),
-    {
-      a: "i32",
-      aRow: "i32",
-      b: "i32",
-      bRow: "i32",
-      out: "i32",
-      outRow: "i32",
-      rows: "i32",
-      columns: "i32",
-      depth: "i32",
-      stretch: "i32",
-      alpha: "f32",
-      accumulate: "i32",
-    },
-    (f, p) => {
-      const packed = f.let(i32.add(threadArea, layout.ownPackedB));
-      const [steps, padded, left, height, a, out] = f.locals("i32", 6);
-      const most = blockRows(tile);
-      f.doWhile(
-        () => {
-          f.set(steps, i32.min(p.depth, p.stretch));
-          f.set(padded, i32.and(i32.add(steps, tile.unroll - 1), -tile.unroll));
-          m.call(f, packName("B", bTransposed), p.b, p.bRow, packed, p.columns, steps, padded, f32.const(1));
-          f.set(a, p.a);
-          f.set(out, p.out);
-          f.set(left, p.rows);
-          f.doWhile(
-            () => {
-              f.set(height, i32.min(left, most));
-              m.call(
-                f,
-                multiplyName(aTransposed),
-                ...[a, p.aRow, height, steps, padded, p.alpha],
-                ...[packed, p.columns, out, p.outRow, p.accumulate],
-              );
-              f.advance(a, aTransposed ? i32.mul(height, 4) : i32.mul(height, p.aRow));
-              f.advance(out, i32.mul(height, p.outRow));
-              f.advance(left, -most);
-            },
-            () => i32.gtS(left, 0),
-          );
-          f.advance(p.a, aTransposed ? i32.mul(steps, p.aRow) : i32.mul(steps, 4));
-          f.advance(p.b, bTransposed ? i32.mul(steps, 4) : i32.mul(steps, p.bRow));
-          f.setInt(p.accumulate, 1);
-          f.advance(p.depth, i32.sub(0, steps));
-        },
-        () => i32.gtS(p.depth, 0),
-      );
-    },
-  );
+  m.define(wholeName(aTransposed, bTransposed), wholeParameters, (f, p) => {
+    const packed = f.let(i32.add(threadArea, layout.ownPackedB));
+    const [steps, padded, left, height, a, out] = f.locals("i32", 6);
+    const most = blockRows(tile);
+    f.doWhile(
+      () => {
+        f.set(steps, i32.min(p.depth, p.stretch));
+        f.set(padded, i32.and(i32.add(steps, tile.unroll - 1), -tile.unroll));
+        m.call(f, packName("B", bTransposed), p.b, p.bRow, packed, p.columns, steps, padded, f32.const(1));
+        f.set(a, p.a);
+        f.set(out, p.out);
+        f.set(left, p.rows);
+        f.doWhile(
+          () => {
+            f.set(height, i32.min(left, most));
+            m.call(
+              f,
+              multiplyName(aTransposed),
+              ...[a, p.aRow, height, steps, padded, p.alpha],
+              ...[packed, p.columns, out, p.outRow, p.accumulate],
+            );
+            f.advance(a, aTransposed ? i32.mul(height, 4) : i32.mul(height, p.aRow));
+            f.advance(out, i32.mul(height, p.outRow));
+            f.advance(left, -most);
+          },
+          () => i32.gtS(left, 0),
+        );
+        f.advance(p.a, aTransposed ? i32.mul(steps, p.aRow) : i32.mul(steps, 4));
+        f.advance(p.b, bTransposed ? i32.mul(steps, 4) : i32.mul(steps, p.bRow));
+        f.setInt(p.accumulate, 1);
+        f.advance(p.depth, i32.sub(0, steps));
+      },
+      () => i32.gtS(p.depth, 0),
+    );
+  });
 }
 
 /**

@@ -6,6 +6,22 @@ import { layout } from "../engine/layout.js";
 
 type Accumulators = readonly (readonly Local<"v128">[])[];
 
+/** Of kernels that do a whole product on one thread. */
+export const wholeParameters = {
+  a: "i32",
+  aRow: "i32",
+  b: "i32",
+  bRow: "i32",
+  out: "i32",
+  outRow: "i32",
+  rows: "i32",
+  columns: "i32",
+  depth: "i32",
+  stretch: "i32",
+  alpha: "f32",
+  accumulate: "i32",
+} as const;
+
 /**
  * `gemmBlock(a, b, out, outRow, rows, columns, depth, accumulate)`: the product of a packed block of A (panels of
  * `tile.rows` rows) and one of B (panels of `tile.columns` columns), after Goto and van de Geijn, *Anatomy of
