@@ -48,6 +48,7 @@ export const rotationVariants: readonly Variant[] = [
   variant("start", "identity", "--start", "identity"),
   variant("start", "identity-dealt", "--start", "identity-dealt"),
   variant("start", "pca", "--start", "pca"),
+  variant("site weights", "all alike", "--site-weights", "equal"),
   variant("steps", "25 (fast)", "--rotation-preset", "fast"),
   variant("steps", "40", "--steps", "40"),
   variant("steps", "100", "--steps", "100"),
