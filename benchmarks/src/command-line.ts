@@ -26,7 +26,7 @@ options
   --rounds N           samples of each contender (default 7; solver and --quick 3)
   --full               solver: all 400 steps of the paper's recipe instead of 40
   --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
-  --budget MINUTES     ablation: when to stop (default 60)
+  --budget MINUTES     ablation: when to stop (default 60; with 0 it tabulates what there is)
   --resume             ablation: keep the jobs that are done
   --turbo              ablation: compute in turbo mode
   --write-docs         ablation: put its tables into docs/`;
@@ -69,13 +69,13 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     quick: values.quick ?? false,
     json: values.json ?? false,
     out: values.out,
-    threads: values.threads?.split(",").map((value) => positive("--threads", value)),
+    threads: values.threads?.split(",").map((value) => whole("--threads", value)),
     contenders: values.contenders?.split(","),
     only: values.only === undefined ? undefined : pattern(values.only),
-    rounds: values.rounds === undefined ? undefined : positive("--rounds", values.rounds),
+    rounds: values.rounds === undefined ? undefined : whole("--rounds", values.rounds),
     full: values.full ?? false,
     profile: values.profile ?? false,
-    budget: values.budget === undefined ? 60 : positive("--budget", values.budget),
+    budget: values.budget === undefined ? 60 : whole("--budget", values.budget, 0),
     resume: values.resume ?? false,
     turbo: values.turbo ?? false,
     writeDocs: values["write-docs"] ?? false,
@@ -109,10 +109,10 @@ function parse(args: readonly string[]) {
   }
 }
 
-function positive(option: string, value: string): number {
+function whole(option: string, value: string, least = 1): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 1) {
-    throw new UsageError(`${option} ${value}: whole numbers of at least 1`);
+  if (!Number.isSafeInteger(number) || number < least) {
+    throw new UsageError(`${option} ${value}: whole numbers of at least ${least}`);
   }
   return number;
 }

@@ -18,8 +18,8 @@ export function benchmarkTables(kept: Kept): Record<string, string> {
   const { kernels, linalg, solver, olderKernels } = kept;
   return {
     floors: floorTable([
-      ...outcomes([...(kernels?.rows ?? []), ...(linalg?.rows ?? [])], floors),
-      ...outcomes(olderKernels?.rows ?? [], olderFloors).map(named(", Node 20")),
+      ...outcomes([...(kernels?.rows ?? []), ...(linalg?.rows ?? [])], kernels?.peaks ?? [], floors),
+      ...outcomes(olderKernels?.rows ?? [], olderKernels?.peaks ?? [], olderFloors).map(named(", Node 20")),
     ]),
     errors: errorLine(kernels?.rows ?? []),
     ...(kernels ? { kernels: suiteTables(kernels) } : {}),
@@ -45,7 +45,9 @@ function floorTable(all: readonly FloorOutcome[]): string {
   const verdict = (wanted: number | undefined, measured: Range | undefined) => {
     if (wanted === undefined) return "";
     const holds = measured ? (measured.least >= wanted ? "yes" : "**no**") : "";
-    return `≥ ${wanted}×: ${range(measured)}${holds && `, ${holds}`}`;
+    const limit = measured?.possible;
+    const possible = limit !== undefined && limit < wanted ? ` (at most ${limit.toFixed(2)}× at peak)` : "";
+    return `≥ ${wanted}×: ${range(measured)}${holds && `, ${holds}`}${possible}`;
   };
   return markdownTable([
     ["work", "against", "threads", "default", "turbo"],

@@ -1,5 +1,6 @@
 import { base, pytorch } from "../contenders/names.js";
 import type { Row } from "../harness/harness.js";
+import type { Peaks } from "../peaks/index.js";
 
 /** A speed that is to be reached, as a ratio of medians in one interleaved run. */
 export interface Floor {
@@ -13,17 +14,19 @@ export interface Floor {
   readonly turbo?: number;
 }
 
-/** What was measured for a floor. */
+/** What was measured for a floor; `undefined` where nothing was. */
 export interface FloorOutcome {
   readonly floor: Floor;
-  /** Smallest and largest ratio over the works; `undefined` where nothing was measured. */
   readonly plain: Range | undefined;
   readonly turbo: Range | undefined;
 }
 
 export interface Range {
+  /** Smallest and largest ratio over the works. */
   readonly least: number;
   readonly most: number;
+  /** The least ratio if ours ran at the physical limit; `undefined` where a rate says nothing. */
+  readonly possible: number | undefined;
 }
 
 const squareGemm = /^gemm-(512|768|1024|1536|2048)$/;
@@ -60,15 +63,28 @@ export const floors: readonly Floor[] = [
 /** On Node 20. */
 export const olderFloors: readonly Floor[] = [floor(gemm, "tfjs-wasm", 1, squareGemm, 1.2)];
 
-export function outcomes(rows: readonly Row[], wanted: readonly Floor[]): FloorOutcome[] {
-  return wanted.map((each) => ({
-    floor: each,
-    plain: ratios(rows, each, base),
-    turbo: each.turbo === undefined ? undefined : ratios(rows, each, `${base}-turbo`),
-  }));
+export function outcomes(
+  rows: readonly Row[],
+  peaks: readonly Peaks[],
+  wanted: readonly Floor[],
+): FloorOutcome[] {
+  return wanted.map((each) => {
+    const peak = peaks.find(({ threads }) => threads === each.threads);
+    const turbo = ratios(rows, each, `${base}-turbo`, peak?.bits256 ?? undefined);
+    return {
+      floor: each,
+      plain: ratios(rows, each, base, peak?.bits128),
+      turbo: each.turbo === undefined ? undefined : turbo,
+    };
+  });
 }
 
-function ratios(rows: readonly Row[], { against, threads, works }: Floor, ours: string): Range | undefined {
+function ratios(
+  rows: readonly Row[],
+  { against, threads, works }: Floor,
+  ours: string,
+  peak: number | undefined,
+): Range | undefined {
   const find = (work: string, contender: string, count: number) =>
     rows.find((row) => row.work === work && row.contender === contender && row.threads === count)?.median;
   const found = [...new Set(rows.map(({ work }) => work))]
@@ -78,7 +94,12 @@ function ratios(rows: readonly Row[], { against, threads, works }: Floor, ours: 
       const other = against === oneThread ? find(work, ours, 1) : find(work, against, threads);
       return own && other ? [other / own] : [];
     });
-  return found.length > 0 ? { least: Math.min(...found), most: Math.max(...found) } : undefined;
+  if (found.length === 0) return undefined;
+  const rates = rows
+    .filter((row) => works.test(row.work) && row.contender === against && row.threads === threads)
+    .flatMap(({ work, gflops }) => (gflops && work.startsWith("gemm-") ? [gflops] : []));
+  const possible = peak && rates.length > 0 ? peak / Math.max(...rates) : undefined;
+  return { least: Math.min(...found), most: Math.max(...found), possible };
 }
 
 /** Largest ratio of our error to PyTorch's over the products both did, with the work; `undefined` without any. */
