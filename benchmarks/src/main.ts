@@ -34,7 +34,8 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
     }
     case "prune": {
       if (options.profile) {
-        const { profileReport, runProfile } = await import("./suites/profile.js");
+        const { runProfile } = await import("./suites/profile.js");
+        const { profileReport } = await import("./report/profile-report.js");
         const result = await runProfile(quick, progress);
         return { result, text: profileReport(result) };
       }

@@ -1,6 +1,7 @@
 import { base } from "../contenders/names.js";
 import type { Row } from "../harness/harness.js";
 import { type FloorOutcome, floors, olderFloors, outcomes, type Range, worstErrorRatio } from "./floors.js";
+import { kernelLines, type ProfileResult, productsLine, profiledRun, stageLines } from "./profile-report.js";
 import { describeMachine, describePeaks, type SuiteResult } from "./suite-report.js";
 import { markdownTable } from "./text-table.js";
 
@@ -11,11 +12,12 @@ export interface Kept {
   readonly solver?: SuiteResult;
   /** Of the oldest engine that is supported. */
   readonly olderKernels?: SuiteResult;
+  readonly profile?: ProfileResult;
 }
 
 /** Tables of `docs/benchmarks.md`, by the name of their markers. */
 export function benchmarkTables(kept: Kept): Record<string, string> {
-  const { kernels, linalg, solver, olderKernels } = kept;
+  const { kernels, linalg, solver, olderKernels, profile } = kept;
   return {
     floors: floorTable([
       ...outcomes([...(kernels?.rows ?? []), ...(linalg?.rows ?? [])], kernels?.peaks ?? [], floors),
@@ -25,9 +27,18 @@ export function benchmarkTables(kept: Kept): Record<string, string> {
     ...(kernels ? { kernels: suiteTables(kernels) } : {}),
     ...(linalg ? { linalg: suiteTables(linalg) } : {}),
     ...(solver ? { solver: `${described(solver)}\n\n${learningTable(solver)}` } : {}),
+    ...(profile ? { profile: profileTables(profile) } : {}),
     ...(olderKernels ? { older: suiteTables(olderKernels) } : {}),
   };
 }
+
+const profileTables = (result: ProfileResult): string =>
+  [
+    describeMachine(result.machine, result.versions).replace("\n", "  \n"),
+    `${profiledRun(result)}; ${productsLine(result)}.`,
+    markdownTable(stageLines(result)),
+    markdownTable(kernelLines(result)),
+  ].join("\n\n");
 
 const named =
   (suffix: string) =>

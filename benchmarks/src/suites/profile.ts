@@ -2,36 +2,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { wasm } from "@denoise-rotator/backend-wasm";
-import { executeWith, type PruneRecord, type StageCost, unknownFlag } from "../cli/denoise-rotator.js";
-import { engineVersions, type Machine, machine, versionOf } from "../machine.js";
-import { type Share, shares, timeByKernel } from "../prune/cpu-profile.js";
+import { executeWith, type PruneRecord, unknownFlag } from "../cli/denoise-rotator.js";
+import { engineVersions, machine, versionOf } from "../machine.js";
+import { shares, timeByKernel } from "../prune/cpu-profile.js";
 import { writeRandomCheckpoint } from "../prune/random-checkpoint.js";
-import { describeMachine } from "../report/suite-report.js";
-import { textTable } from "../report/text-table.js";
+import type { ProfileResult } from "../report/profile-report.js";
 import { blockShapes } from "../works/block-shape.js";
-
-/** Where the time of `prune` goes on a model of SmolLM2-135M's shape. */
-export interface ProfileResult {
-  readonly suite: "prune-profile";
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  /** What was run. */
-  readonly run: { readonly blocks: number; readonly windows: number; readonly windowLength: number };
-  /** What it is scaled to. */
-  readonly whole: { readonly blocks: number; readonly windows: number };
-  readonly seconds: number;
-  readonly stages: readonly (Share & StageCost)[];
-  /** The same for the whole model: stages grow with blocks, those that run the calibration also with its windows. */
-  readonly scaledStages: readonly Share[];
-  /** By kernel of the backend, from V8's sampling profiler. */
-  readonly kernels: readonly Share[];
-}
 
 const context = 2048;
 const whole = { blocks: 30, windows: 128 };
-
-/** Kernels that are matrix products. */
-const products = new Set(["matmul", "syrk", "attention"]);
 
 export async function runProfile(quick: boolean, progress: (line: string) => void): Promise<ProfileResult> {
   const run = { blocks: 2, windows: quick ? 2 : 16, windowLength: quick ? 512 : context };
@@ -72,7 +51,7 @@ export async function runProfile(quick: boolean, progress: (line: string) => voi
 function stageShares(stages: PruneRecord["stages"], run: ProfileResult["run"]) {
   const measured = shares(Object.entries(stages).map(([name, { seconds }]) => [name, seconds] as const));
   const scaled = Object.entries(stages).map(([name, { seconds }]) => {
-    const perToken = /capture|forward|match/.test(name) ? whole.windows / run.windows : 1;
+    const perToken = /capture|forward|transport|reconstruct/.test(name) ? whole.windows / run.windows : 1;
     const perBlock = /text|verify/.test(name) ? 1 : whole.blocks / run.blocks;
     return [name, seconds * perToken * perBlock] as const;
   });
@@ -80,50 +59,4 @@ function stageShares(stages: PruneRecord["stages"], run: ProfileResult["run"]) {
     stages: measured.map((share) => ({ ...share, flops: stages[share.name]!.flops })),
     scaledStages: shares(scaled),
   };
-}
-
-export function profileReport(result: ProfileResult): string {
-  const { run, stages, scaledStages, kernels } = result;
-  const percent = (share: number | undefined) => (share === undefined ? "" : `${(100 * share).toFixed(1)} %`);
-  const stageRows = stages.map(({ name, seconds, share, flops }) => [
-    name,
-    seconds.toFixed(2),
-    percent(share),
-    (flops / 1e9).toFixed(0),
-    flops > 0 ? (flops / 1e9 / seconds).toFixed(0) : "",
-    percent(scaledStages.find((each) => each.name === name)?.share),
-  ]);
-  const productShare = kernels
-    .filter(({ name }) => products.has(name))
-    .reduce((sum, { share }) => sum + share, 0);
-  return [
-    describeMachine(result.machine, result.versions),
-    `random weights of SmolLM2-135M's shape, ${run.blocks} blocks, ${run.windows} windows of ${run.windowLength} tokens, one thread, ${result.seconds.toFixed(1)} s under the profiler`,
-    "",
-    textTable(
-      [
-        [
-          "stage",
-          "seconds",
-          "share",
-          "GFLOP",
-          "GFLOP/s",
-          `share with ${whole.blocks} blocks, ${whole.windows} windows`,
-        ],
-        ...stageRows,
-      ],
-      1,
-    ),
-    "",
-    `matrix products (${[...products].join(", ")}): ${percent(productShare)}`,
-    textTable(
-      [
-        ["kernel", "seconds", "share"],
-        ...kernels
-          .filter(({ share }) => share > 0.001)
-          .map(({ name, seconds, share }) => [name, seconds.toFixed(2), percent(share)]),
-      ],
-      1,
-    ),
-  ].join("\n");
 }
