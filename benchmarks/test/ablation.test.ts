@@ -123,7 +123,7 @@ describe("the tables", () => {
   it("should be Markdown with a column for what has results", () => {
     const lines = rotationTable(all).split("\n");
     expect(lines[0]).toMatch(/^\| factor +\| setting +\| wanda 2:4 +\| GFLOP \(rotation\) \|$/);
-    expect(lines[2]).toMatch(/^\| default +\| default +\| 15\.500 ± 0\.707, 50 % +\| 2 +\|$/);
+    expect(lines[2]).toMatch(/^\| default +\| default +\| 15\.500 ± 0\.707 \(2 of 3\), 50 % +\| 2 +\|$/);
     expect(lines).toHaveLength(4);
   });
 

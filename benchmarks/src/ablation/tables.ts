@@ -135,10 +135,12 @@ function tableOf(all: readonly Cell[], variants: readonly Variant[], cost: Cost)
 
 const columnName = ({ pruner, sparsity }: Target) => `${pruner} ${sparsity === "0.5" ? "50 %" : sparsity}`;
 
-/** Mean ± deviation, and the share of the gap closed. A single seed has no deviation. */
+/** Mean ± deviation, and the share of the gap closed. Says so where seeds are missing; a single one has no deviation. */
 function cellText(cell: Cell | undefined): string {
   if (!cell) return "";
-  const spread = cell.perplexities.length > 1 ? ` ± ${cell.standardDeviation.toFixed(3)}` : " (one seed)";
+  const count = cell.perplexities.length;
+  const deviation = count > 1 ? ` ± ${cell.standardDeviation.toFixed(3)}` : "";
+  const spread = `${deviation}${count < seeds.length ? ` (${count} of ${seeds.length})` : ""}`;
   const closed = cell.gapClosed === null ? "" : `, ${(100 * cell.gapClosed).toFixed(0)} %`;
   return `${cell.mean.toFixed(3)}${spread}${closed}`;
 }
