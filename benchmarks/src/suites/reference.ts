@@ -44,6 +44,7 @@ const flags: Record<Run["kind"], string[]> = {
   direct: [
     ...asPublished,
     ...["--learning-rate", "0.1", "--newton-schulz-steps", "6", "--site-weights", "equal"],
+    ...["--rotation-importance", "wanda"],
   ],
 };
 
