@@ -1,10 +1,4 @@
-import {
-  type DecoderBlock,
-  type HeadLayout,
-  Site,
-  type SiteRole,
-  siteRoles,
-} from "@denoise-rotator/contracts";
+import { type DecoderBlock, type HeadLayout, Site, siteRoles, siteShapes } from "@denoise-rotator/contracts";
 import { type Backend, type DType, gram, Random, type Tensor, tidy } from "@denoise-rotator/core";
 
 export interface BlockShape {
@@ -22,16 +16,7 @@ export async function syntheticBlock(
   dtype: DType,
 ): Promise<DecoderBlock> {
   const { hidden, heads, intermediate } = shape;
-  const [q, kv] = [heads.count * heads.dim, heads.keyValueCount * heads.dim];
-  const sizes: Record<SiteRole, [out: number, inputs: number]> = {
-    qProj: [q, hidden],
-    kProj: [kv, hidden],
-    vProj: [kv, hidden],
-    oProj: [hidden, q],
-    gateProj: [intermediate, hidden],
-    upProj: [intermediate, hidden],
-    downProj: [hidden, intermediate],
-  };
+  const sizes = siteShapes({ hiddenSize: hidden, heads, intermediate });
   const random = new Random(1);
   // Drawn alike wherever the block shall live.
   const place = async (make: () => Tensor) => {

@@ -1,4 +1,4 @@
-import { siteRoles } from "@denoise-rotator/contracts";
+import { siteRoles, siteShapes } from "@denoise-rotator/contracts";
 
 /** Sizes of a decoder block. */
 export interface BlockShape {
@@ -21,15 +21,8 @@ export type BlockShapeName = keyof typeof blockShapes;
 /** Shapes of a block's weights `[out, in]`, in the order of `siteRoles`. */
 export function weightShapes(shape: BlockShape): [number, number][] {
   const { hidden, heads, keyValueHeads, headDim, intermediate } = shape;
-  const all = {
-    qProj: [heads * headDim, hidden],
-    kProj: [keyValueHeads * headDim, hidden],
-    vProj: [keyValueHeads * headDim, hidden],
-    oProj: [hidden, heads * headDim],
-    gateProj: [intermediate, hidden],
-    upProj: [intermediate, hidden],
-    downProj: [hidden, intermediate],
-  } as const;
+  const layout = { count: heads, keyValueCount: keyValueHeads, dim: headDim };
+  const all = siteShapes({ hiddenSize: hidden, heads: layout, intermediate });
   return siteRoles.map((role) => [...all[role]]);
 }
 

@@ -90,23 +90,42 @@ export function siteOf(block: Pick<DecoderBlock, "name" | "sites">, role: SiteRo
   return site;
 }
 
-/** Checks head layout and weight shapes against each other; call it in tests of a block of your own. */
-export function validateBlock(block: DecoderBlock): void {
-  const { hiddenSize, heads } = block;
-  const { count, keyValueCount, dim } = heads;
-  if (count % keyValueCount !== 0) {
-    throw new OptionError(`${block.name}: ${keyValueCount} key/value heads do not divide ${count} heads`);
-  }
-  const intermediate = siteOf(block, "downProj").weight.shape[1]!;
-  const expected: Record<SiteRole, readonly [number, number]> = {
-    qProj: [count * dim, hiddenSize],
-    kProj: [keyValueCount * dim, hiddenSize],
-    vProj: [keyValueCount * dim, hiddenSize],
-    oProj: [hiddenSize, count * dim],
+/** Sizes that the shapes of a block's weights follow from. */
+export interface BlockSizes {
+  readonly hiddenSize: number;
+  readonly heads: HeadLayout;
+  /** Width between gate, up and down. */
+  readonly intermediate: number;
+}
+
+/** Shape `[out, in]` of the weight of every site. */
+export function siteShapes({
+  hiddenSize,
+  heads,
+  intermediate,
+}: BlockSizes): Record<SiteRole, readonly [out: number, inputs: number]> {
+  const queries = heads.count * heads.dim;
+  const keys = heads.keyValueCount * heads.dim;
+  return {
+    qProj: [queries, hiddenSize],
+    kProj: [keys, hiddenSize],
+    vProj: [keys, hiddenSize],
+    oProj: [hiddenSize, queries],
     gateProj: [intermediate, hiddenSize],
     upProj: [intermediate, hiddenSize],
     downProj: [hiddenSize, intermediate],
   };
+}
+
+/** Checks head layout and weight shapes against each other; call it in tests of a block of your own. */
+export function validateBlock(block: DecoderBlock): void {
+  const { hiddenSize, heads } = block;
+  const { count, keyValueCount } = heads;
+  if (count % keyValueCount !== 0) {
+    throw new OptionError(`${block.name}: ${keyValueCount} key/value heads do not divide ${count} heads`);
+  }
+  const intermediate = siteOf(block, "downProj").weight.shape[1]!;
+  const expected = siteShapes({ hiddenSize, heads, intermediate });
   for (const { name, role, weight } of block.sites) {
     const [out, inputs] = expected[role];
     if (weight.shape[0] !== out || weight.shape[1] !== inputs) {

@@ -1,9 +1,11 @@
 export {
+  type BlockSizes,
   type DecoderBlock,
   type DenseSample,
   type HeadLayout,
   type RotationPair,
   siteOf,
+  siteShapes,
   validateBlock,
 } from "./block.js";
 export type { ColumnScale, Importance } from "./importance.js";

@@ -1,5 +1,5 @@
 import { type Checkpoint, CheckpointError, type LlamaConfig } from "@denoise-rotator/checkpoint";
-import { type SiteRole, siteRoles } from "@denoise-rotator/contracts";
+import { type SiteRole, siteRoles, siteShapes } from "@denoise-rotator/contracts";
 import type { DecoderFamily } from "./families/family.js";
 
 /** A tensor a model needs, by name and shape. */
@@ -10,19 +10,13 @@ export interface TensorNeed {
 
 /** Shape `[out, in]` of every linear layer of a block. */
 export function linearShape(config: LlamaConfig, role: SiteRole): readonly [number, number] {
-  const { hiddenSize: hidden, intermediateSize: intermediate } = config;
-  const queries = config.headCount * config.headDim;
-  const keys = config.keyValueHeadCount * config.headDim;
-  const shapes: Record<SiteRole, readonly [number, number]> = {
-    qProj: [queries, hidden],
-    kProj: [keys, hidden],
-    vProj: [keys, hidden],
-    oProj: [hidden, queries],
-    gateProj: [intermediate, hidden],
-    upProj: [intermediate, hidden],
-    downProj: [hidden, intermediate],
+  const { hiddenSize, intermediateSize: intermediate } = config;
+  const heads = {
+    count: config.headCount,
+    keyValueCount: config.keyValueHeadCount,
+    dim: config.headDim,
   };
-  return shapes[role];
+  return siteShapes({ hiddenSize, heads, intermediate })[role];
 }
 
 /** Full names of the tensors of one block. */

@@ -5,6 +5,7 @@ import {
   type SiteRole,
   siteOf,
   siteRoles,
+  siteShapes,
 } from "@denoise-rotator/contracts";
 import {
   attention,
@@ -54,16 +55,7 @@ export class ToyBlock implements DecoderBlock {
     const { hidden = 16, heads = gqa, intermediate = 24, tokens = 40, seed = 1, dtype = "f64" } = options;
     const random = new Random(seed);
     const init: CreationOptions = { dtype, ...(options.backend ? { backend: options.backend } : {}) };
-    const [q, kv] = [heads.count * heads.dim, heads.keyValueCount * heads.dim];
-    const shapes: Record<SiteRole, [number, number]> = {
-      qProj: [q, hidden],
-      kProj: [kv, hidden],
-      vProj: [kv, hidden],
-      oProj: [hidden, q],
-      gateProj: [intermediate, hidden],
-      upProj: [intermediate, hidden],
-      downProj: [hidden, intermediate],
-    };
+    const shapes = siteShapes({ hiddenSize: hidden, heads, intermediate });
     this.hiddenSize = hidden;
     this.heads = heads;
     this.interleaved = options.interleaved ?? false;
