@@ -329,6 +329,12 @@ describe("bad input", () => {
         return ["prune", "tiny", "--out", "file.txt/out"];
       },
     ],
+    [
+      "threads of another backend",
+      2,
+      /--threads.*wasm/,
+      () => ["prune", "tiny", "--backend", "cpu", "--threads", "2"],
+    ],
     ["no command", 2, /./, () => ["prune"]],
   ];
 

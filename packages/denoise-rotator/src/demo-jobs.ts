@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import type { Backend } from "@denoise-rotator/core";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
-import { type BackendTuning, openBackend } from "./pipeline/backends.js";
+import { type BackendName, type BackendTuning, borrowBackend } from "./pipeline/backends.js";
 import { evaluate } from "./pipeline/evaluate.js";
 import { embeddedName, openNamedModel } from "./pipeline/named-model.js";
-import type { BackendName, ProgressEvent } from "./pipeline/options.js";
+import type { ProgressEvent } from "./pipeline/options.js";
 import { pruneModel } from "./pipeline/prune-model.js";
 import type { RunRecord } from "./pipeline/run-record.js";
 
@@ -33,22 +34,31 @@ export interface JobHooks {
 /** Without rotation the pruner is as published: what rotated runs are compared with. */
 const asPublished = { refine: "none", match: false } as const;
 
-/** Prunes the embedded model as the job says, saves it, and evaluates what was saved. */
-export async function runDemoJob(job: DemoJob, hooks: JobHooks): Promise<DemoJobResult> {
-  const { pruner, rotate, backend, tuning, evaluationWindows } = job;
-  if (!pruner) return { evaluation: await evaluateCheckpoint(embeddedName, job, hooks), record: null };
+/**
+ * Prunes the embedded model as the job says, saves it, and evaluates what was saved: on `device`, or where none is given on
+ * backends of its own.
+ */
+export async function runDemoJob(job: DemoJob, hooks: JobHooks, device?: Backend): Promise<DemoJobResult> {
+  const { pruner, rotate, evaluationWindows } = job;
+  const on = device ? { backend: device } : { backend: job.backend, ...job.tuning };
+  if (!pruner) return { evaluation: await evaluateCheckpoint(embeddedName, on, job, hooks), record: null };
   const out = join(job.out, `${pruner}-2of4-${rotate === "none" ? "plain" : "rotated"}`);
   const record = await pruneModel({
-    ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, backend, out, force: true, evaluationWindows },
-    ...tuning,
+    ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, out, force: true, evaluationWindows },
+    ...on,
     ...(rotate === "none" ? asPublished : {}),
     ...hooks,
   });
-  return { evaluation: await evaluateCheckpoint(out, job, hooks), record };
+  return { evaluation: await evaluateCheckpoint(out, on, job, hooks), record };
 }
 
-async function evaluateCheckpoint(name: string, job: DemoJob, hooks: JobHooks): Promise<PerplexityResult> {
-  const device = await openBackend(job.backend, job.tuning);
+async function evaluateCheckpoint(
+  name: string,
+  { backend, ...tuning }: { readonly backend: BackendName | Backend } & BackendTuning,
+  job: DemoJob,
+  hooks: JobHooks,
+): Promise<PerplexityResult> {
+  const { device, dispose } = await borrowBackend(backend, tuning);
   try {
     await using model = await openNamedModel(name, device);
     return await evaluate(model, {
@@ -59,6 +69,6 @@ async function evaluateCheckpoint(name: string, job: DemoJob, hooks: JobHooks): 
       signal: hooks.signal,
     });
   } finally {
-    await device.dispose();
+    await dispose();
   }
 }

@@ -14,15 +14,17 @@ export type WorkerMessage =
       readonly code: string | undefined;
     };
 
+export interface RunHooks {
+  readonly onProgress: (job: DemoJob, event: ProgressEvent) => void;
+  readonly onDone: (job: DemoJob, result: DemoJobResult) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Runs jobs on at most `threads` worker threads, in order; the first failure stops the rest and is thrown. */
 export async function runJobs(
   jobs: readonly DemoJob[],
   threads: number,
-  hooks: {
-    onProgress: (job: DemoJob, event: ProgressEvent) => void;
-    onDone: (job: DemoJob, result: DemoJobResult) => void;
-    signal: AbortSignal;
-  },
+  hooks: RunHooks,
 ): Promise<DemoJobResult[]> {
   const results: DemoJobResult[] = [];
   const stop = new AbortController();

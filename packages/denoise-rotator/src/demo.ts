@@ -1,17 +1,22 @@
 import { availableParallelism } from "node:os";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
 import type { DemoJob, DemoJobResult } from "./demo-jobs.js";
-import { runJobs } from "./demo-pool.js";
-import type { BackendName, ProgressEvent } from "./pipeline/options.js";
+import { type RunHooks, runJobs } from "./demo-pool.js";
+import { runInTurn } from "./demo-turns.js";
+import { type BackendName, type BackendTuning, isDevice } from "./pipeline/backends.js";
+import type { ProgressEvent } from "./pipeline/options.js";
 
 export interface DemoOptions {
   readonly backend: BackendName;
-  /** Experimental 256-bit kernels of the wasm backend; default false. */
-  readonly turbo?: boolean;
+  /** How the backend computes; threads are given by `threads`. */
+  readonly tuning?: Omit<BackendTuning, "threads">;
   /** Directory of the four results, each replaced. */
   readonly out: string;
   readonly evaluationWindows: number;
-  /** Jobs at a time, each on a thread of its own; default: as many as there are cores, at most 5. */
+  /**
+   * Jobs at a time, each on a thread of its own; default: as many as there are cores, at most 5. On a GPU backend they run
+   * one after another.
+   */
   readonly threads?: number;
   readonly onProgress?: (event: ProgressEvent) => void;
   readonly onNote?: (line: string) => void;
@@ -45,10 +50,8 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
   const { backend, out, evaluationWindows, threads = Math.min(5, availableParallelism()) } = options;
   // Jobs share the cores: each backend takes its part of them.
   const lanes = Math.min(threads, 5);
-  const tuning = {
-    threads: Math.max(1, Math.floor(availableParallelism() / lanes)),
-    turbo: options.turbo ?? false,
-  };
+  const share = Math.max(1, Math.floor(availableParallelism() / lanes));
+  const tuning = backend === "wasm" ? { ...options.tuning, threads: share } : (options.tuning ?? {});
   const shared = { backend, tuning, out, evaluationWindows };
   // The longest first, so that the lanes end together.
   const jobs: DemoJob[] = [
@@ -59,12 +62,13 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     { label: "dense", rotate: "none", ...shared },
   ];
   const progress = overallProgress(jobs, options.onProgress ?? (() => {}));
-  const results = await runJobs(jobs, threads, {
+  const hooks: RunHooks = {
     onProgress: progress,
     onDone: ({ label }, { evaluation }) =>
       options.onNote?.(`${label}: perplexity ${evaluation.perplexity.toFixed(3)}`),
     signal: options.signal ?? new AbortController().signal,
-  });
+  };
+  const results = await (isDevice(backend) ? runInTurn(jobs, hooks) : runJobs(jobs, threads, hooks));
   const [sparsegptRotated, wandaRotated, sparsegptPlain, wandaPlain, dense] = results.map(
     (result) => result!,
   );

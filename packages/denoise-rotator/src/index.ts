@@ -1,4 +1,5 @@
 export { type DemoOptions, type DemoResult, type DemoRow, demo } from "./demo.js";
+export { type BackendName, type BackendTuning, backendNames, openBackend } from "./pipeline/backends.js";
 export type { BlockContext, RunContext, Stage } from "./pipeline/context.js";
 export { type EvaluationOptions, evaluate } from "./pipeline/evaluate.js";
 export type { ProgressEvent, PruneOptions, ResolvedOptions } from "./pipeline/options.js";

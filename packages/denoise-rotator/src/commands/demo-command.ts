@@ -2,43 +2,40 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { type DemoResult, demo } from "../demo.js";
-import type { BackendName } from "../pipeline/options.js";
+import { addBackendOptions, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
-import { backendOption, integer, jsonOption, turboOption } from "./options.js";
+import { integer, jsonOption } from "./options.js";
 import { createProgress } from "./progress.js";
 import { formatTable } from "./tables.js";
 
-interface DemoFlags {
-  readonly backend: BackendName;
-  readonly turbo?: boolean;
+interface DemoFlags extends BackendFlags {
   readonly out: string;
   readonly evalWindows: number;
   readonly json?: boolean;
 }
 
 export function demoCommand(): Command {
-  return new Command("demo")
+  const command = new Command("demo")
     .summary("what rotations buy, on the embedded model")
     .description(
       "Evaluates the embedded 3-million-parameter Llama, prunes it to 2:4 by Wanda and SparseGPT as published " +
         "and at the default quality (learned rotations; SparseGPT refined and matched), saves the four results and " +
         "prints their perplexities.",
-    )
-    .addOption(backendOption())
-    .addOption(turboOption())
+    );
+  return addBackendOptions(command)
     .option("--out <directory>", "where the results go, replaced", join(tmpdir(), "denoise-rotator-demo"))
     .option("--eval-windows <n>", "evaluation windows at most", integer(1), 360)
     .addOption(jsonOption())
     .action(runDemo);
 }
 
-async function runDemo({ json, backend, turbo, out, evalWindows }: DemoFlags): Promise<void> {
+async function runDemo({ json, out, evalWindows, backend, ...tuning }: DemoFlags): Promise<void> {
   const progress = createProgress(json ?? false);
   const { signal, restore } = interruptible();
   try {
     const result = await demo({
       backend,
-      turbo: turbo ?? false,
+      tuning,
       out,
       evaluationWindows: evalWindows,
       onProgress: progress.update,

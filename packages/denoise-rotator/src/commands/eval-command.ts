@@ -2,22 +2,13 @@ import { Command } from "commander";
 import { openBackend } from "../pipeline/backends.js";
 import { evaluate } from "../pipeline/evaluate.js";
 import { openNamedModel } from "../pipeline/named-model.js";
-import type { BackendName } from "../pipeline/options.js";
+import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
-import {
-  addEvaluationOptions,
-  backendOption,
-  integer,
-  jsonOption,
-  threadsOption,
-  turboOption,
-} from "./options.js";
+import { addEvaluationOptions, integer, jsonOption } from "./options.js";
 import { createProgress } from "./progress.js";
 
-interface EvalFlags {
-  readonly backend: BackendName;
+interface EvalFlags extends BackendFlags {
   readonly threads?: number;
-  readonly turbo?: boolean;
   readonly evalText?: string;
   readonly evalWindows: number;
   readonly seqlen?: number;
@@ -29,10 +20,8 @@ export function evalCommand(): Command {
     .summary("perplexity of a checkpoint")
     .description("Perplexity over fixed windows of held-out text, streaming block by block.")
     .argument("<model>", "checkpoint directory, or tiny")
-    .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
-    .addOption(backendOption())
-    .addOption(threadsOption())
-    .addOption(turboOption());
+    .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2));
+  addThreadsOption(addBackendOptions(command));
   addEvaluationOptions(command).addOption(jsonOption());
   return command.action(runEval);
 }

@@ -1,6 +1,5 @@
 import { parsePattern } from "@denoise-rotator/contracts";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { backendNames } from "../pipeline/options.js";
 
 /** Parsers for commander: what they throw becomes a usage error that names the option. */
 export function integer(least: number) {
@@ -34,15 +33,6 @@ export const list = (text: string, before: readonly string[] = []): string[] => 
   ...text.split(",").map((entry) => entry.trim()),
 ];
 
-export const backendOption = () =>
-  new Option("--backend <name>", "where tensors live").choices(backendNames).default("wasm");
-export const threadsOption = () =>
-  new Option(
-    "--threads <n>",
-    "threads of the wasm backend (default: what the machine has, at most 8)",
-  ).argParser(integer(1));
-export const turboOption = () =>
-  new Option("--turbo", "experimental 256-bit wasm kernels (Node 22 or newer on x64)");
 export const jsonOption = () => new Option("--json", "print one JSON object on standard output, no progress");
 
 export function addEvaluationOptions(command: Command): Command {

@@ -6,24 +6,17 @@ import { Command, Option } from "commander";
 import { type PruneOptions, rotateModes } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
 import type { RunRecord } from "../pipeline/run-record.js";
+import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
-import {
-  addEvaluationOptions,
-  backendOption,
-  integer,
-  jsonOption,
-  list,
-  sparsity,
-  threadsOption,
-  turboOption,
-} from "./options.js";
+import { addEvaluationOptions, integer, jsonOption, list, sparsity } from "./options.js";
 import { createProgress } from "./progress.js";
 import { addQualityOptions } from "./quality-options.js";
 import { addRotationOptions } from "./rotation-options.js";
 import { formatTable } from "./tables.js";
 
 interface PruneFlags
-  extends Omit<PruneOptions, "model" | "evaluate" | "sequenceLength" | "evaluationText" | "pruner"> {
+  extends BackendFlags,
+    Omit<PruneOptions, "model" | "backend" | "evaluate" | "sequenceLength" | "evaluationText" | "pruner"> {
   readonly pruner: string;
   readonly seqlen?: number;
   readonly eval?: boolean;
@@ -59,14 +52,12 @@ export function pruneCommand(): Command {
     .option("--samples <n>", "calibration windows (default: 64, with --quality best 256)", integer(1))
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
     .option("--seed <n>", "draw random calibration windows (default: evenly spaced ones)", integer(0))
-    .addOption(backendOption())
-    .addOption(threadsOption())
-    .addOption(turboOption())
     .option("--out <directory>", "where the pruned checkpoint goes")
     .option("--force", "replace what exists at --out")
     .option("--rotation <file>", "use saved rotations instead of learning")
     .option("--save-rotation <file>", "keep the learned rotations")
     .option("--eval", "evaluate the dense and the pruned model");
+  addThreadsOption(addBackendOptions(command));
   addQualityOptions(command);
   addRotationOptions(command);
   addEvaluationOptions(command)

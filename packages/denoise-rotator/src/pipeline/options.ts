@@ -1,5 +1,5 @@
 import { formatPattern, parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
-import { OptionError } from "@denoise-rotator/core";
+import { type Backend, OptionError } from "@denoise-rotator/core";
 import { type SolverName, solverNames } from "@denoise-rotator/manifold";
 import { type Pruner, prunerNames, type Refinement } from "@denoise-rotator/pruners";
 import {
@@ -11,10 +11,9 @@ import {
   rotationPresetNames,
   rotationStarts,
 } from "@denoise-rotator/rotator";
+import type { BackendName, BackendTuning } from "./backends.js";
 import { type QualityName, qualityOf, type ResolvedQuality, resolveQuality } from "./quality.js";
 
-export const backendNames = ["wasm", "cpu"] as const;
-export type BackendName = (typeof backendNames)[number];
 export const rotateModes = ["per-block", "none"] as const;
 export const allocations = ["uniform", "global", "sensitivity"] as const;
 export type Allocation = (typeof allocations)[number];
@@ -25,7 +24,7 @@ export type SiteWeighting = (typeof siteWeightings)[number];
 export const sameImportance = "same";
 
 /** What a `prune` run is asked to do; everything but `model` has a default. */
-export interface PruneOptions {
+export interface PruneOptions extends BackendTuning {
   /** A checkpoint directory, or `tiny` for the embedded model. */
   readonly model: string;
   /** A registered name, or a pruner of your own. Default `sparsegpt`. */
@@ -78,12 +77,8 @@ export interface PruneOptions {
   readonly sequenceLength?: number;
   /** Draws random windows; without it they are spaced evenly over the text. */
   readonly seed?: number;
-  /** Default `wasm`. */
-  readonly backend?: BackendName;
-  /** Threads of the wasm backend; default: what the machine has, at most 8. Results do not depend on it. */
-  readonly threads?: number;
-  /** Experimental 256-bit kernels of the wasm backend. Default false. */
-  readonly turbo?: boolean;
+  /** A name, or a backend of your own, which stays open. Default `wasm`. */
+  readonly backend?: BackendName | Backend;
   /** Where the pruned checkpoint goes; without it nothing is kept. */
   readonly out?: string;
   /** Replaces what exists at `out`. Default false. */
@@ -136,7 +131,7 @@ export interface ResolvedOptions extends ResolvedQuality {
   readonly calibration: string;
   readonly sequenceLength: number;
   readonly seed: number | null;
-  readonly backend: BackendName;
+  readonly backend: string;
   readonly out: string | null;
   readonly rotation: string | null;
   readonly saveRotation: string | null;
@@ -238,7 +233,7 @@ export function resolveOptions(
     calibration: options.calibration ?? "embedded",
     sequenceLength: positiveInteger("--seqlen", options.sequenceLength ?? Math.min(contextLength, 2048), 2),
     seed: options.seed === undefined ? null : positiveInteger("--seed", options.seed, 0),
-    backend: oneOf("--backend", options.backend ?? "wasm", backendNames),
+    backend: typeof options.backend === "object" ? options.backend.name : (options.backend ?? "wasm"),
     out: options.out ?? null,
     rotation: options.rotation ?? null,
     saveRotation: options.saveRotation ?? null,

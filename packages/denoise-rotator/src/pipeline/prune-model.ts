@@ -5,7 +5,7 @@ import { atomicWriteFile, OutputDirectory } from "@denoise-rotator/hub";
 import { calibrate, type Model, sampleWindows } from "@denoise-rotator/models";
 import { createPruner, type Pruner } from "@denoise-rotator/pruners";
 import { allocate } from "./allocate.js";
-import { openBackend } from "./backends.js";
+import { borrowBackend } from "./backends.js";
 import { blockContext, type RunContext } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { openNamedModel } from "./named-model.js";
@@ -30,9 +30,9 @@ import { masksValid } from "./verify-masks.js";
  */
 export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
   const started = performance.now();
-  const device = await openBackend(request.backend ?? "wasm", request);
+  const backend = await borrowBackend(request.backend ?? "wasm", request);
   try {
-    await using model = await openNamedModel(request.model, device);
+    await using model = await openNamedModel(request.model, backend.device);
     const { pruner: wanted = "sparsegpt" } = request;
     const pruner = typeof wanted === "object" ? wanted : createPruner(wanted, {});
     const { pattern, ...options } = resolveOptions(request, pruner, model.contextLength);
@@ -50,7 +50,7 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
       process.off("exit", abandon);
     }
   } finally {
-    await device.dispose();
+    await backend.dispose();
   }
 }
 
