@@ -17,7 +17,7 @@ function* files(directory) {
 }
 
 const maxLines = 400;
-for (const folder of ["packages", "benchmarks", "examples", "e2e", "scripts", "goldens"]) {
+for (const folder of ["packages", "benchmarks", "examples", "e2e", "scripts", "testing", "goldens"]) {
   if (!existsSync(join(root, folder))) continue;
   for (const path of files(join(root, folder))) {
     if (!/\.(ts|mjs|js|py)$/.test(path)) continue;
