@@ -40,6 +40,9 @@ function run({ name, code }: Snippet) {
   return spawnSync(process.execPath, [file], { cwd: workspace, encoding: "utf8", timeout: 120_000 });
 }
 
+/** What Dawn says where there is no Vulkan driver; the example of backend-webgpu goes on to handle it. */
+const noVulkan = /^Warning: vkCreateInstance.*\n( +at .*\n)?/gm;
+
 describe("examples in the READMEs", () => {
   afterAll(() => rmSync(workspace, { recursive: true, force: true }));
 
@@ -51,7 +54,7 @@ describe("examples in the READMEs", () => {
   for (const snippet of pages.flatMap(snippetsOf)) {
     it(`should run: ${snippet.name}`, { timeout: 130_000 }, () => {
       const { status, stderr } = run(snippet);
-      expect(`${stderr}`).toBe("");
+      expect(stderr.replaceAll(noVulkan, "")).toBe("");
       expect(status).toBe(0);
     });
   }

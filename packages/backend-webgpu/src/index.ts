@@ -1,0 +1,6 @@
+/// <reference types="@webgpu/types" />
+
+export type { ProfileRow } from "./engine/profiler.js";
+export * from "./errors.js";
+export type { WebgpuInstance, WebgpuOptions } from "./options.js";
+export { type WebgpuBackend, webgpu } from "./webgpu-backend.js";

@@ -1,0 +1,29 @@
+/** What is needed of `navigator.gpu`, or of what `create()` of the npm package `webgpu` returns. */
+export interface WebgpuInstance {
+  requestAdapter(options?: object): Promise<object | null>;
+}
+
+export interface WebgpuOptions {
+  /** Which of several GPUs to prefer. Default: the implementation's choice. */
+  readonly powerPreference?: "low-power" | "high-performance";
+  /** Takes a software adapter where the implementation has one (Chromium's SwiftShader). Default false. */
+  readonly forceFallback?: boolean;
+  /** Node only: part of the name of the adapter to open. Default: the implementation's choice. */
+  readonly adapter?: string;
+  /**
+   * Whether factors of matrix products may be multiplied in 16 bits (sums stay in f32), which needs an adapter with
+   * `shader-f16`. Products are then as inexact as f16 factors are. Default false.
+   */
+  readonly f16?: boolean;
+  /**
+   * Counts dispatches per operation and, where the adapter has `timestamp-query`, their time on the device; `profile()`
+   * of the backend gives both. Every dispatch then is a pass of its own, which costs speed. Default false.
+   */
+  readonly profile?: boolean;
+  /** Most bytes of device memory, idle buffers kept for reuse included. Default: what the device gives. */
+  readonly maxMemoryBytes?: number;
+  /** Most bytes of freed buffers kept for reuse. Default 256 MiB. */
+  readonly maxIdleBytes?: number;
+  /** A WebGPU instance of your own, which you keep alive. Default: `navigator.gpu`, in Node the package `webgpu`. */
+  readonly gpu?: WebgpuInstance;
+}
