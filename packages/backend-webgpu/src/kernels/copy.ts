@@ -3,9 +3,9 @@ import { foldWorkgroups } from "../engine/dispatch.js";
 import type { Engine } from "../engine/engine.js";
 import { floatBits } from "../wgsl/bits.js";
 import { castBits, storedBits } from "../wgsl/cast.js";
-import { mainById, workgroupSize, writeElement } from "../wgsl/elements.js";
+import { mainById, readElement, workgroupSize, writeElement } from "../wgsl/elements.js";
 import { forEachPart, locate, mergeAxes, rankClass, type Windows, windowParams } from "../wgsl/windows.js";
-import { map, readBindings, readElements } from "./map.js";
+import { map, readBindings } from "./map.js";
 
 /** Copies with a cast, any strides on both sides. */
 export function copy(engine: Engine, x: Operand, out: Operand): void {
@@ -16,16 +16,23 @@ export function copy(engine: Engine, x: Operand, out: Operand): void {
     map(engine, { op: "copy", key: "copy", inputs: { x }, out, body });
     return;
   }
+  const target = strided(out);
+  // Within one buffer both sides have its type.
+  const shared = x.buffer === out.buffer;
+  const source = shared ? { ...target, access: "read" as const } : readBindings({ x }).x!;
+  const atomic = shared && byteWidth(out.dtype) < 4;
   forEachPart(mergeAxes([x, out]), (part) => {
     const rank = rankClass(part);
     engine.dispatch({
       op: "copy",
       key: `scatter copy ${rank} ${x.dtype} ${out.dtype}`,
-      bindings: { ...readBindings({ x }), out: strided(out) },
+      bindings: { x: source, out: target },
       params: { ...windowParams(["x", "out"], part), count: sizeOf(part.shape) },
       workgroups: eachElement(part),
       work: sizeOf(part.shape),
-      code: (variables) => `${body()}${readElements({ x }, variables)}${locate(["x", "out"], rank)}
+      code: (
+        variables,
+      ) => `${body()}${readElement("x", variables.x!, x.dtype, atomic)}${locate(["x", "out"], rank)}
 ${writeElement("out", variables.out!, out.dtype)}
 ${mainById}
   if (id >= params.count) { return; }

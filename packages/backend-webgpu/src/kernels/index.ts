@@ -2,6 +2,10 @@ import type { Kernels } from "@denoise-rotator/core";
 import type { Engine } from "../engine/engine.js";
 import { binary } from "./binary.js";
 import { copy, fill } from "./copy.js";
+import { gather } from "./gather.js";
+import { reduce } from "./reduce.js";
+import { scatterAdd } from "./scatter-add.js";
+import { select } from "./select.js";
 import { unary } from "./unary.js";
 
 /** The contract's kernels on one device: a file for each group, a line for each kernel. */
@@ -11,5 +15,9 @@ export function bindKernels(engine: Engine): Partial<Kernels> {
     copy: (x, out) => copy(engine, x, out),
     unary: (op, x, out) => unary(engine, op, x, out),
     binary: (op, a, b, out) => binary(engine, op, a, b, out),
+    select: (condition, a, b, out) => select(engine, condition, a, b, out),
+    reduce: (op, x, axes, out) => reduce(engine, op, x, axes, out),
+    gather: (x, indices, axis, out) => gather(engine, x, indices, axis, out),
+    scatterAdd: (x, indices, axis, out) => scatterAdd(engine, x, indices, axis, out),
   };
 }

@@ -4,14 +4,15 @@ import { byteWidth, type DType } from "@denoise-rotator/core";
 export const perWord = (dtype: DType): number => 4 / byteWidth(dtype);
 
 /**
- * `fn read_NAME(position) -> u32`: the bits of an element of a buffer bound as `array<u32>`, narrow dtypes in the low
- * bits. Positions count elements from the start of the buffer.
+ * `fn read_NAME(position) -> u32`: the bits of an element of a buffer bound as `array<u32>` (`array<atomic<u32>>` where
+ * `atomic`), narrow dtypes in the low bits. Positions count elements from the start of the buffer.
  */
-export function readElement(name: string, variable: string, dtype: DType): string {
+export function readElement(name: string, variable: string, dtype: DType, atomic = false): string {
+  const load = (index: string) => (atomic ? `atomicLoad(&${variable}[${index}])` : `${variable}[${index}]`);
   const word = (shift: number, bits: number) =>
-    `(${variable}[position >> ${shift}u] >> ((position & ${2 ** shift - 1}u) * ${bits}u)) & ${2 ** bits - 1}u`;
+    `(${load(`position >> ${shift}u`)} >> ((position & ${2 ** shift - 1}u) * ${bits}u)) & ${2 ** bits - 1}u`;
   const width = byteWidth(dtype);
-  const body = width === 4 ? `${variable}[position]` : width === 2 ? word(1, 16) : word(2, 8);
+  const body = width === 4 ? load("position") : width === 2 ? word(1, 16) : word(2, 8);
   return `fn read_${name}(position: u32) -> u32 { return ${body}; }\n`;
 }
 

@@ -58,44 +58,60 @@ export type RankClass = "flat" | "matrix" | "any";
 export const rankClass = ({ shape }: Windows): RankClass =>
   shape.length <= 1 ? "flat" : shape.length === 2 ? "matrix" : "any";
 
-const item = (list: string, axis: string): string => `params.${list}[${axis} >> 2u][${axis} & 3u]`;
+/** Names the function, its type and its parameters where a kernel locates more than one set of operands. */
+export type Prefix = "" | `${string}_`;
 
 /**
- * `fn locate(i) -> Positions`: where element i (row-major) of each named operand lies, as `.name`.
- * Parameters: those of {@link windowParams}.
+ * `fn locate(i) -> Positions`: where element i (row-major) of each named operand lies, as `.name`; with a prefix
+ * `fn PREFIX_locate(i) -> PREFIX_Positions`. Parameters: those of {@link windowParams} with the same prefix.
  */
-export function locate(names: readonly string[], rank: RankClass): string {
+export function locate(names: readonly string[], rank: RankClass, prefix: Prefix = ""): string {
+  const param = (name: string) => `params.${prefix}${name}`;
+  const item = (list: string) => `${param(list)}[(axis - 1u) >> 2u][(axis - 1u) & 3u]`;
   const each = (line: (name: string) => string) => names.map(line).join("\n");
-  const head = `struct Positions {\n${each((name) => `  ${name}: u32,`)}\n}\nfn locate(i: u32) -> Positions {\n`;
-  const start = `  var p = Positions(${names.map((name) => `params.${name}_offset`).join(", ")});\n`;
-  if (rank === "flat") {
-    return `${head}${start}${each((name) => `  p.${name} += i * params.${name}_strides[0].x;`)}\n  return p;\n}\n`;
-  }
-  if (rank === "matrix") {
-    return `${head}${start}  let row = i / params.shape[0].y;
-  let column = i - row * params.shape[0].y;
-${each((name) => `  p.${name} += row * params.${name}_strides[0].x + column * params.${name}_strides[0].y;`)}
-  return p;
+  return `struct ${prefix}Positions {
+${each((name) => `  ${name}: u32,`)}
 }
-`;
-  }
-  return `${head}${start}  var rest = i;
-  for (var axis = params.rank; axis > 0u; axis--) {
-    let dim = ${item("shape", "(axis - 1u)")};
-    let index = rest % dim;
-    rest = rest / dim;
-${each((name) => `    p.${name} += index * ${item(`${name}_strides`, "(axis - 1u)")};`)}
-  }
+fn ${prefix}locate(i: u32) -> ${prefix}Positions {
+  var p = ${prefix}Positions(${names.map((name) => param(`${name}_offset`)).join(", ")});
+${steps[rank](each, param, item)}
   return p;
 }
 `;
 }
 
-export function windowParams(names: readonly string[], { shape, strides, offsets }: Windows): Params {
-  const params: Record<string, number | readonly number[]> = { rank: shape.length, shape };
+type Steps = (
+  each: (line: (name: string) => string) => string,
+  param: (name: string) => string,
+  item: (list: string) => string,
+) => string;
+
+const steps: Readonly<Record<RankClass, Steps>> = {
+  flat: (each, param) => each((name) => `  p.${name} += i * ${param(`${name}_strides`)}[0].x;`),
+  matrix: (each, param) => `  let row = i / ${param("shape")}[0].y;
+  let column = i - row * ${param("shape")}[0].y;
+${each((name) => `  p.${name} += row * ${param(`${name}_strides`)}[0].x + column * ${param(`${name}_strides`)}[0].y;`)}`,
+  any: (each, param, item) => `  var rest = i;
+  for (var axis = ${param("rank")}; axis > 0u; axis--) {
+    let dim = ${item("shape")};
+    let index = rest % dim;
+    rest = rest / dim;
+${each((name) => `    p.${name} += index * ${item(`${name}_strides`)};`)}
+  }`,
+};
+
+export function windowParams(
+  names: readonly string[],
+  { shape, strides, offsets }: Windows,
+  prefix: Prefix = "",
+): Params {
+  const params: Record<string, number | readonly number[]> = {
+    [`${prefix}rank`]: shape.length,
+    [`${prefix}shape`]: shape,
+  };
   names.forEach((name, i) => {
-    params[`${name}_offset`] = offsets[i]!;
-    params[`${name}_strides`] = strides[i]!;
+    params[`${prefix}${name}_offset`] = offsets[i]!;
+    params[`${prefix}${name}_strides`] = strides[i]!;
   });
   return params;
 }
