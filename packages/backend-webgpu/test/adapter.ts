@@ -1,3 +1,4 @@
+import { describe, it } from "vitest";
 import { NoAdapterError, WebgpuMissingError } from "../src/index.js";
 import { open } from "./open.js";
 
@@ -11,7 +12,7 @@ const debianDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
  * Why the tests on a device are skipped: no adapter was found and `DENOISE_ROTATOR_WEBGPU=required` does not ask for
  * one. `undefined` where they run.
  */
-export async function whySkipped(): Promise<string | undefined> {
+async function whySkipped(): Promise<string | undefined> {
   if (env.VK_DRIVER_FILES === undefined && process?.env) {
     const { existsSync } = await import("node:fs");
     if (existsSync(debianDriver)) env.VK_DRIVER_FILES = debianDriver;
@@ -25,3 +26,9 @@ export async function whySkipped(): Promise<string | undefined> {
     throw error;
   }
 }
+
+const reason = await whySkipped();
+
+/** `describe` that runs where there is an adapter or one is asked for; elsewhere one skipped test says why not. */
+export const describeOnDevice = describe.skipIf(reason !== undefined);
+if (reason !== undefined) it("should find an adapter", (context) => context.skip(reason));

@@ -10,6 +10,8 @@ export interface Slab {
   readonly capacity: number;
   /** Number of the batch of commands that used it last. */
   batch: number;
+  /** Why the device could not make it. */
+  error?: Error;
 }
 
 export interface PoolOptions {
@@ -77,6 +79,7 @@ export class BufferPool {
 
   give(slab: Slab): void {
     this.#live -= slab.capacity;
+    if (slab.error) return;
     this.#idle.add(slab);
     this.#idleBytes += slab.capacity;
     const list = this.#free.get(slab.capacity);
@@ -123,20 +126,32 @@ export class BufferPool {
       usage: usage.storage | usage.copySource | usage.copyTarget,
     });
     const { live, idle } = this;
-    this.#failures.shut(() => `the allocation of ${byteLength} bytes (${live} allocated, ${idle} idle)`);
-    return { gpu, id: this.#nextId++, capacity, batch: -1 };
+    const slab: Slab = { gpu, id: this.#nextId++, capacity, batch: -1 };
+    this.#failures.shut(
+      () => `the allocation of ${byteLength} bytes (${live} allocated, ${idle} idle)`,
+      (error) => {
+        slab.error = error;
+        if (this.#idle.has(slab)) this.#forget(slab);
+        this.trim();
+      },
+    );
+    return slab;
   }
 
   #evict(bytes: number): void {
     for (const slab of this.#idle) {
       if (this.#idleBytes <= bytes) return;
-      this.#idle.delete(slab);
-      this.#idleBytes -= slab.capacity;
+      this.#forget(slab);
       this.#doomedBytes += slab.capacity;
-      const list = this.#free.get(slab.capacity)!;
-      list.splice(list.indexOf(slab), 1);
       this.#doomed.push(slab);
     }
+  }
+
+  #forget(slab: Slab): void {
+    this.#idle.delete(slab);
+    this.#idleBytes -= slab.capacity;
+    const list = this.#free.get(slab.capacity)!;
+    list.splice(list.indexOf(slab), 1);
   }
 }
 

@@ -1,12 +1,7 @@
 import { OutOfMemoryError } from "@denoise-rotator/core";
 import { DeviceError, DeviceLostError } from "../errors.js";
 
-interface Scope {
-  /** What ran in the scope, for messages. */
-  what(): string;
-  readonly errors: readonly Promise<GPUError | null>[];
-}
-
+/** Popped in reverse. */
 const filters: readonly GPUErrorFilter[] = ["validation", "out-of-memory", "internal"];
 
 /**
@@ -47,17 +42,17 @@ export class Failures {
     for (const filter of filters) this.#device.pushErrorScope(filter);
   }
 
-  /** Closes what `open` opened; `what` names the operations inside. */
-  shut(what: () => string): void {
-    this.#watch({ what, errors: filters.map(() => this.#device.popErrorScope()) });
-  }
-
-  #watch({ what, errors }: Scope): void {
-    const done = Promise.all(errors).then(
-      (found) => {
+  /** Closes what `open` opened; `what` names the operations inside, `onError` hears of theirs before any read does. */
+  shut(what: () => string, onError?: (error: Error) => void): void {
+    const scopes = filters.map(() => this.#device.popErrorScope());
+    const done = Promise.all(scopes).then(
+      ([internal, memory, validation]) => {
         // Out of memory first: what is invalid afterwards follows from it.
-        const error = found[1] ?? found[0] ?? found[2];
-        if (error) this.#errors.push(translate(error, what()));
+        const found = memory ?? validation ?? internal;
+        if (!found) return;
+        const error = translate(found, what());
+        this.#errors.push(error);
+        onError?.(error);
       },
       // A lost device has no scopes.
       () => {},

@@ -35,14 +35,16 @@ export class Readback {
     this.#recorder.copy(buffer, first, staging.gpu, 0, size);
     this.#recorder.submit();
     const check = this.#failures.checkpoint();
-    const { lastOp } = buffer;
+    const { lastOp, slab } = buffer;
     try {
       await staging.gpu.mapAsync(mapModeRead, 0, size);
     } catch (error) {
       await this.#explain(check, lastOp, error);
     }
     try {
-      await check();
+      await check().catch((error) => {
+        throw slab.error ?? error;
+      });
       return new Uint8Array(staging.gpu.getMappedRange(0, size)).slice(
         byteOffset - first,
         byteOffset - first + byteLength,
@@ -80,11 +82,13 @@ export class Readback {
       return staging;
     }
     const capacity = sizeClass(size);
+    this.#failures.open();
     const gpu = this.#device.createBuffer({
       label: `read of ${capacity} bytes`,
       size: capacity,
       usage: usage.mapRead | usage.copyTarget,
     });
+    this.#failures.shut(() => `the reading of ${size} bytes`);
     return { gpu, capacity };
   }
 
