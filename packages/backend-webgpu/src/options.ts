@@ -1,3 +1,5 @@
+import type { MatmulTuning } from "./matmul/tune.js";
+
 /** What is needed of `navigator.gpu`, or of what `create()` of the npm package `webgpu` returns. */
 export interface WebgpuInstance {
   requestAdapter(options?: object): Promise<object | null>;
@@ -24,6 +26,8 @@ export interface WebgpuOptions {
   readonly maxMemoryBytes?: number;
   /** Most bytes of freed buffers kept for reuse. Default 256 MiB. */
   readonly maxIdleBytes?: number;
+  /** How matrix products are spread over the device. Default: by the kind of adapter, nothing measured. */
+  readonly matmul?: MatmulTuning;
   /** A WebGPU instance of your own, which you keep alive. Default: `navigator.gpu`, in Node the package `webgpu`. */
   readonly gpu?: WebgpuInstance;
 }

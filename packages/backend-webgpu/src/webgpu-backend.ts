@@ -8,6 +8,7 @@ import {
 import { Engine } from "./engine/engine.js";
 import type { ProfileRow } from "./engine/profiler.js";
 import { bindKernels } from "./kernels/index.js";
+import { prepareMatmul } from "./matmul/tune.js";
 import { type OpenedDevice, openDevice } from "./open-device.js";
 import type { WebgpuOptions } from "./options.js";
 import { writeBytes } from "./transfer.js";
@@ -23,7 +24,7 @@ export interface WebgpuBackend extends Backend, AsyncDisposable {
 /**
  * Opens a device: `navigator.gpu` where there is one, in Node the npm package `webgpu`, an optional peer.
  * Throws {@link WebgpuMissingError} without WebGPU, {@link NoAdapterError} without an adapter, {@link AdapterLimitError}
- * where the adapter lacks what is needed or asked for and {@link OptionError} for a limit of memory out of range.
+ * where the adapter lacks what is needed or asked for and {@link OptionError} for an option out of range.
  */
 export async function webgpu(options: WebgpuOptions = {}): Promise<WebgpuBackend> {
   for (const name of ["maxMemoryBytes", "maxIdleBytes"] as const) {
@@ -33,7 +34,13 @@ export async function webgpu(options: WebgpuOptions = {}): Promise<WebgpuBackend
     }
   }
   const opened = await openDevice(options);
-  return new Webgpu(opened, new Engine(opened, options));
+  const engine = new Engine(opened, options);
+  try {
+    return new Webgpu(opened, engine, await prepareMatmul(engine, options.matmul));
+  } catch (error) {
+    engine.close();
+    throw error;
+  }
 }
 
 class Webgpu implements WebgpuBackend {
@@ -42,13 +49,14 @@ class Webgpu implements WebgpuBackend {
   readonly kernels: Kernels;
   readonly #engine: Engine;
 
-  constructor({ info, engine: runtime }: OpenedDevice, engine: Engine) {
+  constructor({ info, engine: runtime }: OpenedDevice, engine: Engine, matmul: string) {
     this.#engine = engine;
     this.kernels = bindKernels(engine) as Kernels;
     this.capabilities = {
       dtypes: ["f32", "i32", "bool", "f16", "bf16"],
       hostKernels: [],
       maxBufferBytes: engine.maxBufferBytes,
+      halfFactors: true,
       allocatedBytes: () => engine.pool.live,
       peakBytes: () => engine.pool.peak,
       resetPeakBytes: () => engine.pool.resetPeak(),
@@ -58,6 +66,7 @@ class Webgpu implements WebgpuBackend {
         architecture: info.architecture,
         adapter: info.description || info.device,
         f16: engine.f16,
+        matmul,
       },
     };
   }

@@ -1,5 +1,7 @@
 import type { Kernels } from "@denoise-rotator/core";
 import type { Engine } from "../engine/engine.js";
+import { matmul } from "../matmul/matmul.js";
+import { syrk } from "../matmul/syrk.js";
 import { argsort } from "./argsort.js";
 import { binary } from "./binary.js";
 import { copy, fill } from "./copy.js";
@@ -23,5 +25,7 @@ export function bindKernels(engine: Engine): Partial<Kernels> {
     scatterAdd: (x, indices, axis, out) => scatterAdd(engine, x, indices, axis, out),
     argsort: (x, out, options) => argsort(engine, x, out, options),
     smallest: (x, out, options) => smallest(engine, x, out, options),
+    matmul: (a, b, out, options) => matmul(engine, a, b, out, options),
+    syrk: (x, out, options) => syrk(engine, x, out, options),
   };
 }
