@@ -149,17 +149,13 @@ describe.skipIf(reason !== undefined)("products on the device", () => {
 });
 
 describe.skipIf(reason !== undefined)("variants of products", () => {
-  /** In both memory orders, with edges, of values whose sums are rounded. */
-  async function results(options: WebgpuOptions): Promise<Float32Array[]> {
+  /** With edges, of values whose sums are rounded; one factor lies along k, the other along n. */
+  async function result(options: WebgpuOptions): Promise<Float32Array> {
     const backend = await open(options);
     try {
-      const all: Float32Array[] = [];
-      for (const transpose of [false, true]) {
-        const a = matrix(backend, [129, 76], 5, { transpose, fine: true });
-        const b = matrix(backend, [76, 70], 6, { transpose, fine: true });
-        all.push(await product(backend, a, b));
-      }
-      return all;
+      const a = matrix(backend, [129, 76], 5, { fine: true });
+      const b = matrix(backend, [76, 70], 6, { fine: true });
+      return await product(backend, a, b);
     } finally {
       await backend.dispose();
     }
@@ -167,7 +163,7 @@ describe.skipIf(reason !== undefined)("variants of products", () => {
 
   it("should agree bit by bit", async () => {
     const names: MatmulVariant[] = ["blocks4x8", "blocks4x4", "tiles64", "tiles64x8", "tiles32"];
-    const [first, ...others] = await Promise.all(names.map((variant) => results({ matmul: { variant } })));
+    const [first, ...others] = await Promise.all(names.map((variant) => result({ matmul: { variant } })));
 
     for (const other of others) expect(other).toEqual(first);
   });
