@@ -8,12 +8,10 @@ import {
   toBFloat16,
   toFloat16,
 } from "@denoise-rotator/core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { type MatmulVariant, matmulVariants, type WebgpuOptions } from "../src/index.js";
-import { whySkipped } from "./adapter.js";
+import { describeOnDevice } from "./adapter.js";
 import { open } from "./open.js";
-
-const reason = await whySkipped();
 
 interface Matrix {
   readonly operand: Operand;
@@ -76,7 +74,7 @@ function expectProduct(actual: Float32Array, a: Matrix, b: Matrix): void {
   expect(worst).toBe(0);
 }
 
-describe.skipIf(reason !== undefined)("products on the device", () => {
+describeOnDevice("products on the device", () => {
   let backend: Awaited<ReturnType<typeof open>>;
   beforeAll(async () => {
     backend = await open();
@@ -148,7 +146,7 @@ describe.skipIf(reason !== undefined)("products on the device", () => {
   });
 });
 
-describe.skipIf(reason !== undefined)("variants of products", () => {
+describeOnDevice("variants of products", () => {
   /** With edges, of values whose sums are rounded; one factor lies along k, the other along n. */
   async function result(options: WebgpuOptions): Promise<Float32Array> {
     const backend = await open(options);
@@ -190,4 +188,3 @@ describe.skipIf(reason !== undefined)("variants of products", () => {
     );
   });
 });
-if (reason !== undefined) it("should find an adapter", (context) => context.skip(reason));
