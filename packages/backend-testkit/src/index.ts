@@ -1,5 +1,6 @@
 export { ConformanceError, expectClose, isClose, roundingUnit } from "./compare.js";
 export { type ConformanceOptions, conformanceCases } from "./conformance.js";
+export { type DeferredBackend, type DeferredOptions, deferredBackend } from "./deferred-backend.js";
 export { type DescribeOptions, describeBackend, type TestRunner } from "./describe-backend.js";
 export { coreOpTable } from "./gradients/core-op-table.js";
 export { type GradientOptions, gradientCases } from "./gradients/gradient-cases.js";

@@ -68,12 +68,13 @@ export class LanguageHead {
         return [crossEntropy(logits, targets), logits.sum({ axis: -1 })];
       });
       try {
+        const [losses, totals] = await Promise.all([readFloats(nll), readFloats(sums)]);
         out.set(
-          (await readFloats(nll)).map((value) => -value),
+          losses.map((value) => -value),
           begin,
         );
         // A sum is finite only if every logit is; the loss alone overlooks a logit of −∞.
-        if (!(await readFloats(sums)).every(Number.isFinite)) {
+        if (!totals.every(Number.isFinite)) {
           throw new NonFiniteError(`window ${index}: logits hold NaN or infinity`);
         }
       } finally {

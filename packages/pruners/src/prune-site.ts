@@ -140,10 +140,10 @@ async function describe(
   pattern: SparsityPattern,
 ): Promise<SiteReport> {
   const { weight, mask, damping } = result;
-  const flags = (await mask.read()) as Uint8Array;
-  const kept = countKept(flags);
   using stray = tidy(() => any(logicalAnd(logicalNot(mask), weight.notEqual(0))));
-  const zeroed = (await item(stray)) === 0;
+  const [values, strayed] = await Promise.all([mask.read(), item(stray)]);
+  const flags = values as Uint8Array;
+  const kept = countKept(flags);
   return {
     name: site.name,
     role: site.role,
@@ -153,7 +153,7 @@ async function describe(
     sparsity: flags.length === 0 ? 0 : 1 - kept / flags.length,
     shift: undefined,
     error: site.statistics && (await relativeError(site, weight)),
-    maskValid: zeroed && maskObeys(flags, weight.shape[1]!, pattern),
+    maskValid: strayed === 0 && maskObeys(flags, weight.shape[1]!, pattern),
     damping,
   };
 }
@@ -163,8 +163,8 @@ export async function relativeError(site: ReadonlySite, pruned: Tensor): Promise
   const { gram } = await finiteStatistics(site);
   using lost = tidy(() => energy(site.weight.sub(pruned), gram));
   using all = tidy(() => energy(site.weight, gram));
-  const whole = await item(all);
-  return whole > 0 ? Math.max(0, await item(lost)) / whole : 0;
+  const [whole, part] = await Promise.all([item(all), item(lost)]);
+  return whole > 0 ? Math.max(0, part) / whole : 0;
 }
 
 const energy = (weight: Tensor, gram: Tensor): Tensor => weight.matmul(gram).mul(weight).sum();

@@ -111,8 +111,9 @@ async function sweepWindow(
   mask: Uint8Array,
   pattern: SparsityPattern,
 ): Promise<Float64Array> {
-  const weights = (await window.read()) as Float32Array | Float64Array;
-  const block = { weights, upper: await toNumbers(corner), width: window.shape[1]!, mask };
+  const [values, factor] = await Promise.all([window.read(), toNumbers(corner)]);
+  const weights = values as Float32Array | Float64Array;
+  const block = { weights, upper: factor, width: window.shape[1]!, mask };
   const groups = pattern.kind === "n:m" && { remove: pattern.of - pattern.keep, of: pattern.of };
   const errors = sweepBlock(groups ? { ...block, groups } : block);
   using swept = fromTyped(weights, window.shape, window.dtype, window.backend);

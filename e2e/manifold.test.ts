@@ -1,5 +1,4 @@
-import { type WasmBackend, wasm } from "@denoise-rotator/backend-wasm";
-import { item, Random, stack, type Tensor, tidy } from "@denoise-rotator/core";
+import { type Backend, item, Random, stack, type Tensor, tidy } from "@denoise-rotator/core";
 import {
   muon,
   type OrthogonalObjective,
@@ -7,7 +6,8 @@ import {
   orthonormalityError,
   qrAdam,
 } from "@denoise-rotator/manifold";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { describeOnBackends } from "./backends.js";
 
 /** ‖A·R − B‖²/size, gradients in closed form. */
 function procrustes(A: Tensor, B: Tensor): OrthogonalObjective {
@@ -27,41 +27,39 @@ function procrustes(A: Tensor, B: Tensor): OrthogonalObjective {
   };
 }
 
-describe("solvers on wasm", () => {
-  let backend: WasmBackend;
+describeOnBackends("solvers", ({ slow, open }) => {
+  let backend: Backend;
   beforeAll(async () => {
-    backend = await wasm();
+    backend = await open();
   });
   afterAll(() => backend.dispose());
 
-  it.each([
-    [1, 1000],
-    [2, 1000],
-    [17, 1000],
-    [64, 1000],
-    [128, 1000],
-    [256, 1000],
-  ])("should stay orthogonal at n = %i after %i Cayley steps", { timeout: 240_000 }, async (n, steps) => {
-    const rng = new Random(n);
-    const A = rng.normal([n, n], { backend });
-    const B = rng.normal([n, n], { backend });
-    let last = 0;
-    const base = procrustes(A, B);
-    const watching: OrthogonalObjective = {
-      name: base.name,
-      evaluate: async (points) => {
-        using error = orthonormalityError(points[0]!);
-        last = Math.max(last, await item(error));
-        return base.evaluate(points);
-      },
-    };
-    const start = orthogonal(n).random(rng, { backend });
-    const before = backend.capabilities.allocatedBytes();
-    const result = await muon({ newtonSchulzSteps: 2 }).minimize(watching, [start], { steps });
-    expect(last).toBeLessThanOrEqual(1e-5);
-    expect(backend.capabilities.allocatedBytes() - before).toBeLessThanOrEqual(n * n * 4 + 64);
-    expect(result.best).toBeLessThanOrEqual(result.start);
-  });
+  const sizes = slow ? [1, 17, 64] : [1, 2, 17, 64, 128, 256];
+  it.each(sizes.map((n) => [n, slow ? 60 : 1000]))(
+    "should stay orthogonal at n = %i after %i Cayley steps",
+    { timeout: 240_000 },
+    async (n, steps) => {
+      const rng = new Random(n);
+      const A = rng.normal([n, n], { backend });
+      const B = rng.normal([n, n], { backend });
+      let last = 0;
+      const base = procrustes(A, B);
+      const watching: OrthogonalObjective = {
+        name: base.name,
+        evaluate: async (points) => {
+          using error = orthonormalityError(points[0]!);
+          last = Math.max(last, await item(error));
+          return base.evaluate(points);
+        },
+      };
+      const start = orthogonal(n).random(rng, { backend });
+      const before = backend.capabilities.allocatedBytes();
+      const result = await muon({ newtonSchulzSteps: 2 }).minimize(watching, [start], { steps });
+      expect(last).toBeLessThanOrEqual(1e-5);
+      expect(backend.capabilities.allocatedBytes() - before).toBeLessThanOrEqual(n * n * 4 + 64);
+      expect(result.best).toBeLessThanOrEqual(result.start);
+    },
+  );
 
   it("should run qr-adam, and a stack", async () => {
     const rng = new Random(1);
