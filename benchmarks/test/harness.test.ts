@@ -1,12 +1,10 @@
 import { fileURLToPath } from "node:url";
+import { add, gemm, mean, median, standardDeviation } from "@denoise-rotator/bench";
 import { describe, expect, it } from "vitest";
 import type { ContenderSpec } from "../src/harness/contender-process.js";
 import { measure } from "../src/harness/harness.js";
-import { mean, median, standardDeviation } from "../src/harness/statistics.js";
 import { leftOutLines } from "../src/report/suite-report.js";
-import { add } from "../src/works/elementwise.js";
 import { workChecks } from "../src/works/index.js";
-import { gemm } from "../src/works/products.js";
 
 const script = fileURLToPath(new URL("trivial-contender.mjs", import.meta.url));
 

@@ -1,11 +1,8 @@
+import { learningCheck, statisticsRoles, uniform, type Work, weightShapes } from "@denoise-rotator/bench";
 import { describe, expect, it } from "vitest";
-import { ours } from "../src/contenders/ours.js";
-import type { Work } from "../src/harness/contender.js";
+import { ourWasm } from "../src/contenders/ours.js";
 import type { Row } from "../src/harness/harness.js";
 import { learningReport, learningSummaries } from "../src/report/learning-summary.js";
-import { statisticsRoles, weightShapes } from "../src/works/block-shape.js";
-import { learningCheck } from "../src/works/learning.js";
-import { uniform } from "../src/works/random.js";
 
 const shape = { hidden: 16, heads: 4, keyValueHeads: 2, headDim: 4, intermediate: 24 };
 const work = (kind: Work["kind"], steps: number): Work => ({
@@ -13,6 +10,7 @@ const work = (kind: Work["kind"], steps: number): Work => ({
   kind,
   sizes: [...Object.values(shape), steps],
   flops: 0,
+  bytes: 0,
 });
 
 /** Weights, and identities as H. */
@@ -25,7 +23,7 @@ const arrays = () => [
 ];
 
 async function learn(preset: "default" | "paper", kind: "learning" | "learningSteps", steps: number) {
-  const contender = await ours(1, { turbo: false, preset });
+  const contender = await ourWasm(1, { turbo: false, preset });
   const prepared = await contender.prepare(work(kind, steps), arrays());
   await prepared.run();
   const results = await prepared.results();

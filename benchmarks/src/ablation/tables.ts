@@ -1,5 +1,4 @@
-import { mean, standardDeviation } from "../harness/statistics.js";
-import { markdownTable } from "../report/text-table.js";
+import { markdownTable, mean, standardDeviation } from "@denoise-rotator/bench";
 import { jobKey, seeds, type Target, targets } from "./jobs.js";
 import type { JobResult } from "./store.js";
 import {

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Dense } from "./contender.js";
+import type { Dense } from "@denoise-rotator/bench";
 import type { ArrayFile } from "./protocol.js";
 
 export function writeArray(path: string, { shape, data }: Dense): ArrayFile {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { Unsupported } from "./contender.js";
+import { Unsupported } from "@denoise-rotator/bench";
 import type { Reply, Request } from "./protocol.js";
 
 /** Who takes part, and the command that starts its process. */

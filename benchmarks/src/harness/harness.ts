@@ -2,10 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { median, Unsupported, type Work, type WorkCheck } from "@denoise-rotator/bench";
 import { readArray, writeArray } from "./array-files.js";
-import { type Dense, Unsupported, type Work } from "./contender.js";
 import { ContenderProcess, type ContenderSpec } from "./contender-process.js";
-import { median } from "./statistics.js";
 
 export interface Row {
   readonly work: string;
@@ -36,18 +35,6 @@ export interface Outcome {
   readonly rows: readonly Row[];
   readonly leftOut: readonly LeftOut[];
   readonly versions: Readonly<Record<string, string>>;
-}
-
-/** What the harness has to know of a kind of work. */
-export interface WorkCheck {
-  /** The same inputs for everybody. */
-  inputs(work: Work): Dense[] | Promise<Dense[]>;
-  /** Error of results against f64. */
-  error(work: Work, inputs: readonly Dense[], results: readonly Dense[]): number;
-  /** Largest error a contender may have. */
-  readonly tolerance: number;
-  /** Further figures that the results hold. */
-  details?(results: readonly Dense[]): Readonly<Record<string, number>>;
 }
 
 export interface MeasureOptions {
@@ -127,7 +114,7 @@ export async function measure(
             throw new Unsupported(`one run takes ${(prepared.milliseconds / 1000).toFixed(1)} s`);
           }
           const found = prepared.results.map(readArray);
-          const error = check.error(work, inputs, found);
+          const error = await check.error(work, inputs, found);
           if (!(error <= check.tolerance)) {
             throw new Unsupported(`error ${error} against f64; ${check.tolerance} is allowed`);
           }

@@ -2,7 +2,7 @@
  * What the harness and a contender's process say to each other: one JSON object a line, on the process's standard input
  * and output. `peers/torch_worker.py` speaks it too.
  */
-import type { Work } from "./contender.js";
+import type { Work } from "@denoise-rotator/bench";
 
 /** A raw little-endian f32 file. */
 export interface ArrayFile {

@@ -1,10 +1,10 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type BlockShape, weightShapes } from "@denoise-rotator/bench";
 import { CheckpointWriter } from "@denoise-rotator/checkpoint";
 import { type SiteRole, siteRoles } from "@denoise-rotator/contracts";
 import { Random } from "@denoise-rotator/core";
 import { modelDirectory } from "@denoise-rotator/tiny-llama";
-import { type BlockShape, weightShapes } from "../works/block-shape.js";
 
 const layers: Readonly<Record<SiteRole, string>> = {
   qProj: "self_attn.q_proj",

@@ -1,9 +1,9 @@
+import { markdownTable } from "@denoise-rotator/bench";
 import { base } from "../contenders/names.js";
 import type { Row } from "../harness/harness.js";
 import { type FloorOutcome, floors, olderFloors, outcomes, type Range, worstErrorRatio } from "./floors.js";
 import { kernelLines, type ProfileResult, productsLine, profiledRun, stageLines } from "./profile-report.js";
 import { describeMachine, describePeaks, type SuiteResult } from "./suite-report.js";
-import { markdownTable } from "./text-table.js";
 
 /** Results of suites, as far as they were kept. */
 export interface Kept {

@@ -1,5 +1,5 @@
+import { textTable } from "@denoise-rotator/bench";
 import type { Row } from "../harness/harness.js";
-import { textTable } from "./text-table.js";
 
 /** Our learning stage against a fifth of the steps of the paper's recipe in PyTorch, on one block. */
 export interface LearningSummary {

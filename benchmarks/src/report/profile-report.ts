@@ -1,8 +1,8 @@
+import { textTable } from "@denoise-rotator/bench";
 import type { StageCost } from "../cli/denoise-rotator.js";
 import type { Machine } from "../machine.js";
 import type { Share } from "../prune/cpu-profile.js";
 import { describeMachine } from "./suite-report.js";
-import { textTable } from "./text-table.js";
 
 /** Where the time of `prune` goes on a model of SmolLM2-135M's shape. */
 export interface ProfileResult {

@@ -1,8 +1,8 @@
+import { textTable } from "@denoise-rotator/bench";
 import type { LeftOut, Row } from "../harness/harness.js";
 import type { Machine } from "../machine.js";
 import type { Peaks } from "../peaks/index.js";
 import { type LearningSummary, learningReport } from "./learning-summary.js";
-import { textTable } from "./text-table.js";
 
 /** What a suite of works prints with `--json` and keeps. */
 export interface SuiteResult {

@@ -2,12 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { wasm } from "@denoise-rotator/backend-wasm";
+import { blockShapes } from "@denoise-rotator/bench";
 import { executeWith, type PruneRecord, unknownFlag } from "../cli/denoise-rotator.js";
 import { engineVersions, machine, versionOf } from "../machine.js";
 import { shares, timeByKernel } from "../prune/cpu-profile.js";
 import { writeRandomCheckpoint } from "../prune/random-checkpoint.js";
 import type { ProfileResult } from "../report/profile-report.js";
-import { blockShapes } from "../works/block-shape.js";
 
 const context = 2048;
 const whole = { blocks: 30, windows: 128 };

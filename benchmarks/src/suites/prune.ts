@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { median, textTable } from "@denoise-rotator/bench";
 import {
   CommandError,
   execute,
@@ -9,11 +10,9 @@ import {
   unknownFlag,
 } from "../cli/denoise-rotator.js";
 import type { LeftOut } from "../harness/harness.js";
-import { median } from "../harness/statistics.js";
 import { engineVersions, type Machine, machine, versionOf } from "../machine.js";
 import { defaultSetting, type PruneSetting, pruneSettings } from "../prune/settings.js";
 import { describeMachine, leftOutLines } from "../report/suite-report.js";
-import { textTable } from "../report/text-table.js";
 
 export interface PruneRow {
   readonly work: string;

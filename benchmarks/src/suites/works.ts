@@ -1,9 +1,20 @@
+import type { Work } from "@denoise-rotator/bench";
+import {
+  add,
+  attention,
+  cholesky,
+  exp,
+  gemm,
+  learning,
+  learningSteps,
+  log,
+  qr,
+  rmsNorm,
+  softmax,
+  symmetricEigen,
+  triangularInverse,
+} from "@denoise-rotator/bench";
 import { base, pytorch } from "../contenders/names.js";
-import type { Work } from "../harness/contender.js";
-import { add, exp, log, rmsNorm, softmax } from "../works/elementwise.js";
-import { cholesky, qr, symmetricEigen, triangularInverse } from "../works/factorisations.js";
-import { learning, learningSteps } from "../works/learning.js";
-import { attention, gemm } from "../works/products.js";
 
 /** A fifth of the paper's 2000, which our whole learning stage is to be faster than. */
 export const fifthOfPaperSteps = 400;

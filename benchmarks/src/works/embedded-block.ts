@@ -1,10 +1,10 @@
 import { wasm } from "@denoise-rotator/backend-wasm";
+import type { Dense } from "@denoise-rotator/bench";
+import { statisticsRoles } from "@denoise-rotator/bench";
 import { requireStatistics, siteOf, siteRoles } from "@denoise-rotator/contracts";
 import type { Tensor } from "@denoise-rotator/core";
 import { calibrate, openModel } from "@denoise-rotator/models";
 import { calibrationWindows, modelDirectory } from "@denoise-rotator/tiny-llama";
-import type { Dense } from "../harness/contender.js";
-import { statisticsRoles } from "./block-shape.js";
 
 /** Folded weights and H of the embedded model's first block, over the protocol's calibration. */
 export async function embeddedBlock(): Promise<Dense[]> {

@@ -1,23 +1,22 @@
-import type { WorkKind } from "../harness/contender.js";
-import type { WorkCheck } from "../harness/harness.js";
-import { addCheck, expCheck, logCheck, rmsNormCheck, softmaxCheck } from "./elementwise.js";
-import { choleskyCheck, qrCheck, symmetricEigenCheck, triangularInverseCheck } from "./factorisations.js";
-import { learningCheck } from "./learning.js";
-import { attentionCheck, gemmCheck } from "./products.js";
+import {
+  workChecks as generalChecks,
+  learningCheck as onRandom,
+  type WorkCheck,
+  type WorkKind,
+} from "@denoise-rotator/bench";
+
+/** Of the embedded model's first block where the work is named after it, else of a random one. */
+const learningCheck: WorkCheck = {
+  ...onRandom,
+  inputs: async (work) =>
+    work.name.endsWith("tiny-llama")
+      ? (await import("./embedded-block.js")).embeddedBlock()
+      : onRandom.inputs(work),
+};
 
 /** Inputs and verification of every kind of work. */
 export const workChecks: Readonly<Record<WorkKind, WorkCheck>> = {
-  gemm: gemmCheck,
-  attention: attentionCheck,
-  exp: expCheck,
-  log: logCheck,
-  softmax: softmaxCheck,
-  add: addCheck,
-  rmsNorm: rmsNormCheck,
-  cholesky: choleskyCheck,
-  qr: qrCheck,
-  symmetricEigen: symmetricEigenCheck,
-  triangularInverse: triangularInverseCheck,
+  ...generalChecks,
   learning: learningCheck,
   learningSteps: learningCheck,
 };

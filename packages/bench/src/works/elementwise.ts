@@ -1,38 +1,37 @@
-import type { Dense, Work } from "../harness/contender.js";
-import type { WorkCheck } from "../harness/harness.js";
+import type { Dense, Work, WorkCheck, WorkKind } from "../contender.js";
 import { rowOf } from "./products.js";
 import { spread, uniform } from "./random.js";
 
 const million = 1024 * 1024;
-const label = (n: number) =>
+/** Such as `4M` or `64K`. */
+export const label = (n: number): string =>
   n % million === 0 ? `${n / million}M` : n % 1024 === 0 ? `${n / 1024}K` : `${n}`;
 
+/** Bytes of so many f32. */
+export const bytesOf = (elements: number): number => 4 * elements;
+
+const memoryBound = (name: string, kind: WorkKind, sizes: readonly number[], elements: number): Work => ({
+  ...{ name, kind, sizes, flops: 0, bytes: bytesOf(elements) },
+});
+
 /** exp of n numbers in [−10, 10), log of n numbers in (0, 20]. */
-export const exp = (n: number): Work => ({ name: `exp-${label(n)}`, kind: "exp", sizes: [n], flops: 0 });
-export const log = (n: number): Work => ({ name: `log-${label(n)}`, kind: "log", sizes: [n], flops: 0 });
+export const exp = (n: number): Work => memoryBound(`exp-${label(n)}`, "exp", [n], 2 * n);
+export const log = (n: number): Work => memoryBound(`log-${label(n)}`, "log", [n], 2 * n);
 
 /** Two operands of n elements added: with few elements, what it costs to dispatch an operation. */
-export const add = (n: number): Work => ({ name: `add-${label(n)}`, kind: "add", sizes: [n], flops: 0 });
+export const add = (n: number): Work => memoryBound(`add-${label(n)}`, "add", [n], 3 * n);
 
 /** Over the last axis of `[rows, columns]`. */
-export const softmax = (rows: number, columns: number): Work => ({
-  name: `softmax-${label(rows * columns)}-${columns}`,
-  kind: "softmax",
-  sizes: [rows, columns],
-  flops: 0,
-});
+export const softmax = (rows: number, columns: number): Work =>
+  memoryBound(`softmax-${label(rows * columns)}-${columns}`, "softmax", [rows, columns], 2 * rows * columns);
 
 /** With a gain and ε = 1e-5, over the last axis of `[rows, columns]`. */
-export const rmsNorm = (rows: number, columns: number): Work => ({
-  name: `rmsNorm-${rows}x${columns}`,
-  kind: "rmsNorm",
-  sizes: [rows, columns],
-  flops: 0,
-});
+export const rmsNorm = (rows: number, columns: number): Work =>
+  memoryBound(`rmsNorm-${rows}x${columns}`, "rmsNorm", [rows, columns], 2 * rows * columns + columns);
 
 export const rmsNormEpsilon = 1e-5;
 
-function scaled(shape: readonly number[], seed: number, map: (x: number) => number): Dense {
+export function scaled(shape: readonly number[], seed: number, map: (x: number) => number): Dense {
   const dense = uniform(shape, seed);
   for (let i = 0; i < dense.data.length; i++) dense.data[i] = map(dense.data[i]!);
   return dense;
@@ -97,8 +96,8 @@ export const rmsNormCheck = rowCheck(
 /** As Math.max, but NaN wins. */
 const larger = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a);
 
-function largest(actual: Float32Array, expected: (i: number) => number): number {
-  let most = 0;
+export function largest(actual: Float32Array, expected: (i: number) => number): number {
+  let most = actual.length === 0 ? Number.NaN : 0;
   for (let i = 0; i < actual.length; i++) {
     const right = expected(i);
     most = larger(most, Math.abs(actual[i]! - right) / (Math.abs(right) || 1));

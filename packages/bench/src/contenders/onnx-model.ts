@@ -7,14 +7,23 @@ export interface OnnxNode {
   readonly inputs: readonly (readonly number[])[];
   readonly output: readonly number[];
   /** Integers are written as INT, `{ float }` as FLOAT. */
+  /** Further inputs after the f32 ones: lists of int64. */
+  readonly constants?: readonly (readonly number[])[];
   readonly attributes?: Readonly<Record<string, number | { readonly float: number }>>;
 }
 
 /** A model in opset 23 that applies one f32 operator to inputs `x0`, `x1`, … and gives `y`. */
-export function onnxModel({ operator, inputs, output, attributes = {} }: OnnxNode): Uint8Array {
+export function onnxModel({
+  operator,
+  inputs,
+  output,
+  constants = [],
+  attributes = {},
+}: OnnxNode): Uint8Array {
   const names = inputs.map((_, i) => `x${i}`);
   const node = [
     ...names.flatMap((name) => text(1, name)),
+    ...constants.flatMap((_, i) => text(1, `c${i}`)),
     ...text(2, "y"),
     ...text(4, operator),
     ...Object.entries(attributes).flatMap(([name, value]) => bytes(5, attribute(name, value))),
@@ -22,6 +31,7 @@ export function onnxModel({ operator, inputs, output, attributes = {} }: OnnxNod
   const graph = [
     ...bytes(1, node),
     ...text(2, operator),
+    ...constants.flatMap((values, i) => bytes(5, initializer(`c${i}`, values))),
     ...inputs.flatMap((shape, i) => bytes(11, valueInfo(names[i]!, shape))),
     ...bytes(12, valueInfo("y", output)),
   ];
@@ -39,6 +49,15 @@ function attribute(name: string, value: number | { readonly float: number }): nu
   const float = new Uint8Array(Float32Array.of(value.float).buffer);
   return [...text(1, name), ...varint((2 << 3) | 5), ...float, ...integer(20, attributeTypes.float)];
 }
+
+const int64Type = 7;
+
+const initializer = (name: string, values: readonly number[]): number[] => [
+  ...integer(1, values.length),
+  ...integer(2, int64Type),
+  ...values.flatMap((value) => integer(7, value)),
+  ...text(8, name),
+];
 
 const valueInfo = (name: string, shape: readonly number[]): number[] => {
   const dims = shape.flatMap((dim) => bytes(1, integer(1, dim)));

@@ -11,9 +11,10 @@ import {
   rotationProblem,
   startingPoint,
 } from "@denoise-rotator/rotator";
-import type { Dense, Prepared } from "../harness/contender.js";
-import { arrayBlock } from "./array-block.js";
-import type { Prepare } from "./table.js";
+import type { Dense, Prepared } from "../contender.js";
+import type { Prepare } from "../contenders/table.js";
+import { download, readOne } from "../tensors.js";
+import { arrayBlock, disposeArrayBlock } from "./array-block.js";
 
 const pattern = parsePattern("2:4");
 const paperSteps = 2000;
@@ -45,24 +46,50 @@ export const learningPrepare =
       return { R1, R2, steps: taken, objective: best, dispose: () => rotation.dispose() };
     };
     const paper = preset === "paper";
-    return runs(() => learn(paper ? sizes[5]! : undefined), paper ? () => flopsOfPaper(learn) : undefined);
+    return runs(() => learn(paper ? sizes[5]! : undefined), {
+      ...(paper ? { paperFlops: () => flopsOfPaper(learn) } : {}),
+      dispose: () => disposeArrayBlock(block),
+    });
   };
 
 /** A number of steps of a preset's solver and objective, from the identity and a problem that is there. */
 export const stepsPrepare =
   (backend: Backend, preset: RotationPresetName): Prepare =>
   async (inputs, sizes) => {
-    const block = arrayBlock(inputs, sizes, backend);
-    const { objective: kind, solver, learningRate } = resolveSettings({ preset });
-    const problem = await rotationProblem(block, sparsegptImportance());
-    const objective = kind === "direct" ? directObjective(problem, pattern) : entropyObjective(problem);
-    const start = await startingPoint("identity", block, problem, 4);
-    const rate = learningRate === undefined ? {} : { learningRate };
-    return runs(async () => {
-      const result = await solver.minimize(objective, start, { steps: sizes[5]!, ...rate });
-      return learnedOf(result);
-    });
+    const { take, dispose } = await stepper(inputs, sizes, { backend, preset });
+    return runs(() => take(sizes[5]!), { dispose });
   };
+
+export interface StepperOptions {
+  readonly backend: Backend;
+  readonly preset: RotationPresetName;
+  /** Of weights, statistics and rotations. Default f32. */
+  readonly dtype?: "f32" | "f64";
+  /** Default: the preset's. */
+  readonly learningRate?: number;
+}
+
+/** Takes steps of a preset's solver, always from the identity. */
+export async function stepper(inputs: readonly Dense[], sizes: readonly number[], options: StepperOptions) {
+  const { backend, preset, dtype = "f32" } = options;
+  const block = arrayBlock(inputs, sizes, backend, dtype);
+  const settings = resolveSettings({ preset });
+  const problem = await rotationProblem(block, sparsegptImportance());
+  const objective =
+    settings.objective === "direct" ? directObjective(problem, pattern) : entropyObjective(problem);
+  const start = await startingPoint("identity", block, problem, 4);
+  const learningRate = options.learningRate ?? settings.learningRate;
+  const rate = learningRate === undefined ? {} : { learningRate };
+  return {
+    take: async (steps: number) =>
+      learnedOf(await settings.solver.minimize(objective, start, { steps, ...rate })),
+    dispose() {
+      for (const point of start) point.dispose();
+      problem.dispose();
+      disposeArrayBlock(block);
+    },
+  };
+}
 
 function learnedOf({ points, steps, best }: SolverResult): Learned {
   const [R1, R2] = points as [Tensor, Tensor];
@@ -72,7 +99,12 @@ function learnedOf({ points, steps, best }: SolverResult): Learned {
   return { R1, R2, steps, objective: best, dispose };
 }
 
-function runs(run: () => Promise<Learned>, paperFlops: () => Promise<number> = async () => 0): Prepared {
+interface RunsOptions {
+  readonly paperFlops?: () => Promise<number>;
+  readonly dispose: () => void;
+}
+
+function runs(run: () => Promise<Learned>, { paperFlops = async () => 0, dispose }: RunsOptions): Prepared {
   let last: Learned | undefined;
   let flops = 0;
   return {
@@ -82,11 +114,16 @@ function runs(run: () => Promise<Learned>, paperFlops: () => Promise<number> = a
       last = await run();
       flops = matmulFlops() - before;
     },
+    finish: async () => last && readOne(last.R1),
     async results() {
       const { R1, R2, steps, objective } = last!;
       const numbers = [steps, objective, flops / 1e9, (await paperFlops()) / 1e9];
-      const rotations = await Promise.all([R1, R2].map(toDense));
+      const rotations = await Promise.all([R1, R2].map(download));
       return [...rotations, { shape: [numbers.length], data: Float32Array.from(numbers) }];
+    },
+    dispose() {
+      last?.dispose();
+      dispose();
     },
   };
 }
@@ -101,8 +138,3 @@ async function flopsOfPaper(learn: (steps: number) => Promise<Learned>): Promise
   const [one, two] = [await flops(1), await flops(2)];
   return one + (paperSteps - 1) * (two - one);
 }
-
-const toDense = async (x: Tensor): Promise<Dense> => ({
-  shape: [...x.shape],
-  data: Float32Array.from((await x.read()) as Float32Array),
-});

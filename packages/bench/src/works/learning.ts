@@ -1,6 +1,12 @@
-import type { Dense, Work } from "../harness/contender.js";
-import type { WorkCheck } from "../harness/harness.js";
-import { type BlockShapeName, blockShapes, statisticsRoles, weightShapes } from "./block-shape.js";
+import { siteRoles } from "@denoise-rotator/contracts";
+import type { Dense, Work, WorkCheck } from "../contender.js";
+import {
+  type BlockShapeName,
+  blockShapes,
+  shapeOfSizes,
+  statisticsRoles,
+  weightShapes,
+} from "./block-shape.js";
 import { unorthogonality } from "./factorisations.js";
 import { uniform } from "./random.js";
 
@@ -17,6 +23,7 @@ export const learning = (name: BlockShapeName, paperSteps: number): Work => ({
   kind: "learning",
   sizes: sizesOf(name, paperSteps),
   flops: 0,
+  bytes: 0,
 });
 
 /** So many steps of everybody's solver, from a problem that is there. */
@@ -25,32 +32,16 @@ export const learningSteps = (name: BlockShapeName, steps: number): Work => ({
   kind: "learningSteps",
   sizes: sizesOf(name, steps),
   flops: 0,
+  bytes: 0,
 });
 
 /**
- * Weights in the order of `siteRoles`, then H of those in `statisticsRoles`: of the embedded model's first block, or random
- * ones with correlated inputs. Results are R1, R2 and the numbers named in `details`; the error is their departure from
- * orthogonality, relative.
+ * Weights in the order of `siteRoles`, then H of those in `statisticsRoles`. Results are R1, R2 and the numbers named in
+ * `details`; the error is their departure from orthogonality, relative.
  */
 export const learningCheck: WorkCheck = {
-  async inputs({ name, sizes }) {
-    const shape = name.endsWith("tiny-llama") ? "tiny-llama" : "smollm2-135m";
-    if (shape === "tiny-llama") return (await import("./embedded-block.js")).embeddedBlock();
-    const [hidden, , , , intermediate] = sizes as [number, number, number, number, number];
-    const weights = weightShapes(blockShapes[shape]).map((each, i) => uniform(each, i + 1));
-    const grams = statisticsRoles.map((role, i) =>
-      correlatedGram(role === "downProj" ? intermediate : hidden, i + 20),
-    );
-    return [...weights, ...grams];
-  },
-  error(_, __, [R1, R2]) {
-    const [count, dim] = R2!.shape as [number, number];
-    const heads = Array.from({ length: count }, (_, i) => ({
-      shape: [dim, dim],
-      data: R2!.data.subarray(i * dim * dim, (i + 1) * dim * dim),
-    }));
-    return Math.max(...[R1!, ...heads].map(unorthogonality));
-  },
+  inputs: ({ sizes }) => randomBlock(sizes),
+  error: (_, __, rotations) => unorthogonalityOf(rotations),
   tolerance: 1e-4,
   details([, , numbers]) {
     const [steps, objective, gflops, paperGflops] = numbers!.data as unknown as [
@@ -62,6 +53,27 @@ export const learningCheck: WorkCheck = {
     return { steps, objective, gflops, paperGflops };
   },
 };
+
+/** Of R1 `[hidden, hidden]` and R2 `[heads, dim, dim]`, the largest. */
+export function unorthogonalityOf([R1, R2]: readonly Dense[]): number {
+  const [count, dim] = R2!.shape as [number, number];
+  const heads = Array.from({ length: count }, (_, i) => ({
+    shape: [dim, dim],
+    data: R2!.data.subarray(i * dim * dim, (i + 1) * dim * dim),
+  }));
+  return Math.max(...[R1!, ...heads].map(unorthogonality));
+}
+
+/** Random weights in the order of `siteRoles`, then H of correlated inputs for those in `statisticsRoles`. */
+export function randomBlock(sizes: readonly number[]): Dense[] {
+  const shape = shapeOfSizes(sizes);
+  const weights = weightShapes(shape).map((each, i) => uniform(each, i + 1));
+  const inputsOf = weightShapes(shape);
+  const grams = statisticsRoles.map((role, i) =>
+    correlatedGram(inputsOf[siteRoles.indexOf(role)]![1], i + 20),
+  );
+  return [...weights, ...grams];
+}
 
 /** H of inputs whose energy falls off over directions as activations' does: X·Xᵀ with X = D·B·noise, cheap to make. */
 function correlatedGram(n: number, seed: number): Dense {

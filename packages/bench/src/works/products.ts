@@ -1,5 +1,4 @@
-import type { Dense, Work } from "../harness/contender.js";
-import type { WorkCheck } from "../harness/harness.js";
+import type { Dense, Work, WorkCheck } from "../contender.js";
 import { spread, uniform } from "./random.js";
 
 /** C = A·B, or a batch of them: sizes m, n, k, batch. */
@@ -8,6 +7,16 @@ export const gemm = (m: number, n: number, k: number, batch = 1): Work => ({
   kind: "gemm",
   sizes: [m, n, k, batch],
   flops: 2 * batch * m * n * k,
+  bytes: 4 * batch * (m * k + k * n + m * n),
+});
+
+/** y = x·Wᵀ with x `[tokens, in]`, W `[out, in]`, as a linear layer of a language model computes it. */
+export const linear = (tokens: number, outputs: number, inputs: number): Work => ({
+  name: `linear-${tokens}x${outputs}x${inputs}`,
+  kind: "linear",
+  sizes: [tokens, outputs, inputs],
+  flops: 2 * tokens * outputs * inputs,
+  bytes: 4 * (tokens * inputs + outputs * inputs + tokens * outputs),
 });
 
 /** Rows of a product that are computed in f64 to check it. */
@@ -33,12 +42,38 @@ export const gemmCheck: WorkCheck = {
   tolerance: 1e-5,
 };
 
+/** Error as for {@link gemmCheck}. */
+export const linearCheck: WorkCheck = {
+  inputs: ({ sizes: [tokens, outputs, inputs] }) => [
+    uniform([tokens!, inputs!], 1),
+    uniform([outputs!, inputs!], 2),
+  ],
+  error({ sizes }, [x, weight], [y]) {
+    const [tokens, outputs] = sizes as [number, number];
+    const distance = new Distance();
+    for (const row of spread(tokens, checkedRows)) {
+      const input = rowOf(x!, row);
+      const expected = Float64Array.from({ length: outputs }, (_, j) => dot(input, rowOf(weight!, j)));
+      distance.add(y!.data.subarray(row * outputs, (row + 1) * outputs), expected);
+    }
+    return distance.relative;
+  },
+  tolerance: 1e-5,
+};
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
 /** Causal attention over one sequence: sizes heads, tokens, head dimension. Only what the mask leaves counts as FLOPs. */
 export const attention = (heads: number, tokens: number, dim: number): Work => ({
   name: `attention-${heads}x${tokens}x${dim}`,
   kind: "attention",
   sizes: [heads, tokens, dim],
   flops: 2 * heads * tokens * (tokens + 1) * dim,
+  bytes: 0,
 });
 
 /** q, k, v `[1, heads, tokens, dim]`. Error as for products. */

@@ -1,4 +1,4 @@
-import type { Dense } from "../harness/contender.js";
+import type { Dense } from "../contender.js";
 
 /** Uniform numbers in [−0.5, 0.5) from a seed (xorshift32), the same in every run. */
 export function uniform(shape: readonly number[], seed: number): Dense {

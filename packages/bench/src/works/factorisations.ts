@@ -1,5 +1,4 @@
-import type { Dense, Work } from "../harness/contender.js";
-import type { WorkCheck } from "../harness/harness.js";
+import type { Dense, Work, WorkCheck } from "../contender.js";
 import { Distance, rowOf, rowTimesMatrix } from "./products.js";
 import { spread, uniform } from "./random.js";
 
@@ -14,6 +13,7 @@ const square = (kind: Work["kind"], n: number, flops: number): Work => ({
   kind,
   sizes: [n],
   flops,
+  bytes: 0,
 });
 
 const checkedRows = 16;
