@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { add, gemm, mean, median, standardDeviation } from "@denoise-rotator/bench";
+import { add, gemm } from "@denoise-rotator/bench";
 import { describe, expect, it } from "vitest";
 import type { ContenderSpec } from "../src/harness/contender-process.js";
 import { measure } from "../src/harness/harness.js";
@@ -89,15 +89,5 @@ describe("the worker", () => {
     for (const { median: time, gflops } of rows) expect(gflops! * time * 1e6).toBeCloseTo(2 * 16 * 12 * 8);
     expect(leftOut.map(({ reason }) => reason)).toEqual(["a loop uses one thread under Node"]);
     expect(versions["@denoise-rotator/backend-wasm"]).toContain("tile");
-  });
-});
-
-describe("statistics", () => {
-  it("should take medians of odd and even counts, means and sample deviations", () => {
-    expect(median([3, 1, 2])).toBe(2);
-    expect(median([4, 1, 2, 3])).toBe(2.5);
-    expect(mean([1, 2, 6])).toBe(3);
-    expect(standardDeviation([1, 3])).toBeCloseTo(Math.SQRT2);
-    expect(standardDeviation([7])).toBe(0);
   });
 });

@@ -1,3 +1,4 @@
+import { Unsupported } from "./contender.js";
 import type { Host } from "./result.js";
 
 interface AdapterLike {
@@ -13,17 +14,26 @@ interface Scope {
     readonly hardwareConcurrency?: number;
   };
   readonly crossOriginIsolated?: boolean;
+  readonly process?: { readonly versions?: { readonly node?: string } };
 }
 
-/** What a page or a worker can say of the browser and its adapters. */
-export async function browserHost(): Promise<Host> {
-  const { navigator, crossOriginIsolated } = globalThis as unknown as Scope;
+const noWebgpu = "no WebGPU here (navigator.gpu is missing)";
+
+/** For libraries that take WebGPU for granted. Throws {@link Unsupported}. */
+export function requireWebgpu(): void {
+  if (!(globalThis as unknown as Scope).navigator?.gpu) throw new Unsupported(noWebgpu);
+}
+
+/** What a page, a worker or Node can say of the engine and its adapters without importing anything. */
+export async function describeHost(): Promise<Host> {
+  const { navigator, crossOriginIsolated, process } = globalThis as unknown as Scope;
   const agent = navigator?.userAgent ?? "";
+  const node = process?.versions?.node;
   return {
-    engine: engineOf(agent),
+    engine: node === undefined ? engineOf(agent) : `node v${node}`,
     platform: agent,
-    cores: navigator?.hardwareConcurrency ?? 0,
-    sharedMemory: crossOriginIsolated === true,
+    cores: navigator?.hardwareConcurrency ?? 1,
+    sharedMemory: crossOriginIsolated === true || node !== undefined,
     webgpu: await describeWebgpu(),
     webgl: describeWebgl(),
   };
@@ -43,7 +53,7 @@ function engineOf(agent: string): string {
 /** The adapter that this scope's WebGPU gives by default, or why it gives none. */
 export async function describeWebgpu(): Promise<string> {
   const { navigator } = globalThis as unknown as Scope;
-  if (!navigator?.gpu) return "no WebGPU here (navigator.gpu is missing)";
+  if (!navigator?.gpu) return noWebgpu;
   const adapter = await navigator.gpu.requestAdapter().catch(() => null);
   if (!adapter) return "WebGPU finds no adapter";
   const { vendor, architecture, device, description } = adapter.info ?? {};

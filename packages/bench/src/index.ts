@@ -24,10 +24,11 @@ export {
   type PrepareTable,
 } from "./contenders/table.js";
 export { type TfjsBackend, tfjs } from "./contenders/tfjs.js";
-export { browserHost, describeWebgl, describeWebgpu } from "./host.js";
+export { describeHost, describeWebgl, describeWebgpu } from "./host.js";
 export {
   benchReport,
   describeRun,
+  missingLines,
   type ReportFormat,
   reportCells,
   reportHeader,

@@ -176,7 +176,11 @@ async function enter(
   try {
     await contender.activate?.();
     prepared = await contender.prepare(work, inputs);
-    const milliseconds = await warmUp(prepared, { wait: "each", patience });
+    const milliseconds = await warmUp(prepared, {
+      wait: "each",
+      patience,
+      batch: Math.min(30, sampleMilliseconds),
+    });
     if (milliseconds > patience) throw new Unsupported(`one run takes ${(milliseconds / 1000).toFixed(1)} s`);
     const error = await check.error(work, inputs, await prepared.results());
     if (!(error <= check.tolerance)) {

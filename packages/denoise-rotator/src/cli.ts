@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { version } from "../package.json";
+import { benchCommand } from "./commands/bench-command.js";
 import { demoCommand } from "./commands/demo-command.js";
 import { evalCommand } from "./commands/eval-command.js";
 import { inspectCommand } from "./commands/inspect-command.js";
@@ -25,7 +26,7 @@ const oneLine = {
     write(`${text.trim().replaceAll(/\s*\n\s*/g, " ")}\n`),
 };
 program.configureOutput(oneLine);
-for (const command of [demoCommand(), pruneCommand(), evalCommand(), inspectCommand()]) {
+for (const command of [demoCommand(), pruneCommand(), evalCommand(), inspectCommand(), benchCommand()]) {
   program.addCommand(command.exitOverride().configureOutput(oneLine));
 }
 

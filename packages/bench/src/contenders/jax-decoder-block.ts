@@ -17,7 +17,8 @@ export function jaxDecoderBlock(
   };
   const linear = (x: JaxArray, weight: JaxArray) => np.matmul(x, np.transpose(weight));
   const turn = (x: JaxArray, cosine: JaxArray, sine: JaxArray) => {
-    const [a, b] = np.split(x, 2, -1) as [JaxArray, JaxArray];
+    const half = headDim / 2;
+    const [a, b] = [x.ref.slice([], [], [], [0, half]), x.slice([], [], [], [half, headDim])];
     const first = a.ref.mul(cosine.ref).sub(b.ref.mul(sine.ref));
     const second = b.mul(cosine).add(a.mul(sine));
     return np.concatenate([first, second], -1);

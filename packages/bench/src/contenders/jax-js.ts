@@ -1,5 +1,6 @@
 import type { numpy } from "@jax-js/jax";
 import { type Contender, type Dense, Unsupported } from "../contender.js";
+import { requireWebgpu } from "../host.js";
 import { shapeOfSizes } from "../works/block-shape.js";
 import { rmsNormEpsilon } from "../works/elementwise.js";
 import { identity } from "../works/factorisations.js";
@@ -13,6 +14,9 @@ type Traced = (...inputs: JaxArray[]) => JaxArray | JaxArray[];
 /** jax-js on its WebAssembly or WebGPU backend, every operation traced once by `jit`. */
 export async function jaxJs(device: "wasm" | "webgpu", options: PeerOptions = {}): Promise<Contender> {
   const { defaultDevice, getWebGPUDevice, init, jit, lax, nn, numpy: np } = await import("@jax-js/jax");
+  if (device === "webgpu") requireWebgpu();
+  const scope = globalThis as { Worker?: unknown };
+  const hadWorkers = scope.Worker !== undefined;
   if (!(await init(device)).includes(device)) {
     throw new Unsupported(`its ${device} backend does not start here`);
   }
@@ -49,7 +53,11 @@ export async function jaxJs(device: "wasm" | "webgpu", options: PeerOptions = {}
     {
       ...{ name: `jax-js-${device}`, package: name, version: options.versions?.[name] ?? "" },
       describe: () => describe(device === "webgpu" ? getWebGPUDevice() : undefined),
-      activate: async () => void defaultDevice(device),
+      async activate() {
+        defaultDevice(device);
+        // ONNX Runtime brings `Worker` to Node, from which jax-js concludes that it can use threads, which fails.
+        if (!hadWorkers) delete scope.Worker;
+      },
       async dispose() {},
     },
     {

@@ -1,5 +1,6 @@
 import type { Env, InferenceSession, Tensor, TypedTensor } from "onnxruntime-web";
 import { type Contender, type Dense, Unsupported } from "../contender.js";
+import { requireWebgpu } from "../host.js";
 import { rmsNormEpsilon } from "../works/elementwise.js";
 import { gpuFeeds, readGpuElement } from "./onnx-gpu.js";
 import { type OnnxNode, onnxModel } from "./onnx-model.js";
@@ -23,6 +24,7 @@ export async function onnxruntimeWeb(
   provider: "wasm" | "webgpu",
   options: PeerOptions = {},
 ): Promise<Contender> {
+  if (provider === "webgpu") requireWebgpu();
   const runtime = (await load(provider)) as unknown as OnnxRuntime;
   if (options.threads !== undefined) runtime.env.wasm.numThreads = options.threads;
   if (options.onnxruntimeWasmPath !== undefined)

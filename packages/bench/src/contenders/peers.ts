@@ -1,4 +1,4 @@
-import type { Contender, ContenderSource } from "../contender.js";
+import { type Contender, type ContenderSource, Unsupported } from "../contender.js";
 import { jaxJs } from "./jax-js.js";
 import { naive, naiveName } from "./naive.js";
 import { onnxruntimeWeb } from "./onnxruntime.js";
@@ -24,5 +24,13 @@ export const peerNames = Object.keys(openers) as PeerName[];
 
 export const peerSource = (name: PeerName, options: PeerOptions = {}): ContenderSource => ({
   name,
-  open: () => openers[name](options),
+  async open() {
+    try {
+      return await openers[name](options);
+    } catch (error) {
+      // Node names the package and the file that wants it.
+      const [, missing] = /^Cannot find (?:package|module) '([^']+)'/.exec((error as Error).message) ?? [];
+      throw missing === undefined ? error : new Unsupported(`${missing} is not installed`);
+    }
+  },
 });

@@ -1,5 +1,6 @@
 import type * as Core from "@tensorflow/tfjs-core";
 import { type Contender, Unsupported } from "../contender.js";
+import { requireWebgpu } from "../host.js";
 import { shapeOfSizes } from "../works/block-shape.js";
 import { rmsNormEpsilon } from "../works/elementwise.js";
 import type { PeerOptions } from "./peer-options.js";
@@ -18,14 +19,17 @@ const backendModules = {
 
 /** TensorFlow.js on one of its backends. */
 export async function tfjs(backend: TfjsBackend, options: PeerOptions = {}): Promise<Contender> {
+  if (backend === "webgpu") requireWebgpu();
   const tf = await import("@tensorflow/tfjs-core");
+  // Keeps its greeting under Node to itself.
+  tf.env().set("PROD", true);
   const loaded = await backendModules[backend]();
   if ("setWasmPaths" in loaded) {
     if (options.tfjsWasmPath !== undefined) loaded.setWasmPaths(options.tfjsWasmPath);
     if (options.threads !== undefined) loaded.setThreadsCount(options.threads);
   }
-  if (!(await tf.setBackend(backend))) throw new Unsupported(`its ${backend} backend does not start here`);
-  await tf.ready();
+  const started = await tf.setBackend(backend).catch(() => false);
+  if (!started) throw new Unsupported(`its ${backend} backend does not start here`);
 
   const operation = operationsOf<Core.Tensor>({
     upload: ({ data, shape }) => tf.tensor(data, [...shape]),

@@ -8,12 +8,12 @@ export const reportHeader = (baseline: string | null): string[] => [
   ...["GFLOP/s", "GB/s", "error"],
 ];
 
-/** The cells of a row; of one that is not ranked, why. */
+/** The cells of a row; of one that is not ranked, the reason stands last. */
 export function reportCells(row: BenchRow): string[] {
   const { work, contender } = row;
   if (row.status === "wrong") {
     const error = row.error === null ? "NaN" : row.error.toExponential(1);
-    return [work, contender, "wrong", "", "", "", "", `${error}, ${row.tolerance.toExponential(0)} allowed`];
+    return [work, contender, "wrong", "", "", "", "", `${error} > ${row.tolerance.toExponential(0)}`];
   }
   if (row.status !== "ok") return [work, contender, row.status, "", "", "", "", row.reason];
   return [
@@ -27,16 +27,31 @@ export function reportCells(row: BenchRow): string[] {
 const significant = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 0.001 ? value.toPrecision(3) : value.toExponential(1);
 
-/** Machine, adapters and versions; a line for each work and contender; who is not there, and why. */
+/** Machine, adapters and versions; a line for each work and contender; who is missing where, and why. */
 export function benchReport(result: BenchResult, format: ReportFormat = "text"): string {
-  const rows = [reportHeader(result.settings.baseline), ...result.rows.map(reportCells)];
-  const absent = result.absent.map(({ contender, reason }) => `${contender}: ${reason}`);
+  const present = result.rows.filter(({ status }) => status === "ok" || status === "wrong");
+  const rows = [reportHeader(result.settings.baseline), ...present.map(reportCells)];
+  const missing = missingLines(result);
+  const about = describeRun(result);
   if (format === "text") {
-    const list = absent.length === 0 ? [] : ["", "not there:", ...absent.map((line) => `  ${line}`)];
-    return [...describeRun(result), "", textTable(rows), ...list].join("\n");
+    const list = missing.length === 0 ? [] : ["", "not measured:", ...missing.map((line) => `  ${line}`)];
+    return [...about, "", textTable(rows), ...list].join("\n");
   }
-  const list = absent.length === 0 ? [] : ["", ...absent.map((line) => `- not there: ${line}`)];
-  return [describeRun(result).join("  \n"), "", markdownTable(rows), ...list].join("\n");
+  const list = missing.length === 0 ? [] : ["", ...missing.map((line) => `- not measured: ${line}`)];
+  return [about.join("  \n"), "", markdownTable(rows), ...list].join("\n");
+}
+
+/** A line for each contender and reason, with the works where it is not all of them. */
+export function missingLines({ absent, rows }: BenchResult): string[] {
+  const groups = new Map<string, string[]>(
+    absent.map(({ contender, reason }) => [`${contender}: ${reason}`, []]),
+  );
+  for (const row of rows) {
+    if (row.status === "ok" || row.status === "wrong") continue;
+    const key = `${row.contender}: ${row.status === "failed" ? "failed: " : ""}${row.reason}`;
+    groups.set(key, [...(groups.get(key) ?? []), row.work]);
+  }
+  return [...groups].map(([key, works]) => (works.length === 0 ? key : `${key} (${works.join(", ")})`));
 }
 
 /** Where and with what a result was measured, in lines. */

@@ -20,7 +20,7 @@ const pattern = parsePattern("2:4");
 const paperSteps = 2000;
 
 /** What a run gives, for `learningCheck`. */
-interface Learned {
+export interface Learned {
   readonly R1: Tensor;
   readonly R2: Tensor;
   readonly steps: number;
