@@ -17,12 +17,22 @@ describe("denoise-rotator bench", { timeout: 120_000 }, () => {
   it("should measure backends and peers, print a table and write a valid result", () => {
     const backends = ["--backends", "wasm,cpu", "--peers", "naive-js,tfjs-cpu,tfjs-webgpu"];
     const works = ["--quick", "--works", "linear,sum", "--rounds", "1"];
-    const { status, stdout } = bench(...works, ...backends, "--baseline", "cpu", "--json", "deep/result.json");
+    const { status, stdout } = bench(
+      ...works,
+      ...backends,
+      "--baseline",
+      "cpu",
+      "--json",
+      "deep/result.json",
+    );
     expect(status).toBe(0);
     const result = parseBenchResult(JSON.parse(readFileSync(join(folder, "deep", "result.json"), "utf8")));
     for (const name of ["wasm", "cpu", "naive-js", "tfjs-cpu"]) {
       const rows = result.rows.filter(({ contender }) => contender === name);
-      expect(rows.map(({ status: each }) => each), name).toEqual(Array(5).fill("ok"));
+      expect(
+        rows.map(({ status: each }) => each),
+        name,
+      ).toEqual(Array(5).fill("ok"));
     }
     expect(result.settings).toMatchObject({ set: "quick", rounds: 1, baseline: "cpu" });
     expect(result.contenders[0]).toMatchObject({ package: "@denoise-rotator/backend-wasm" });
