@@ -9,7 +9,7 @@ import { missingTensor } from "./suggest.js";
 /** The tensors of a checkpoint directory, read by ranges from whichever shard holds them. See `openCheckpoint`. */
 export class Checkpoint implements AsyncDisposable {
   readonly directory: string;
-  /** `config.json` as it is; `parseLlamaConfig` checks and names its values. */
+  /** `config.json` as it is; `parseDecoderConfig` checks and names its values. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly #shardOf: ReadonlyMap<string, string>;
   readonly #headers: ReadonlyMap<string, SafetensorsHeader>;

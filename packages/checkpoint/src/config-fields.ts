@@ -45,6 +45,15 @@ export class ConfigFields {
     );
   }
 
+  nonNegativeInteger(key: string, fallback?: number): number {
+    return this.#value(
+      key,
+      "an integer of at least 0",
+      (v): v is number => Number.isSafeInteger(v) && (v as number) >= 0,
+      fallback,
+    );
+  }
+
   positiveNumber(key: string, fallback?: number): number {
     return this.#value(
       key,
@@ -60,6 +69,13 @@ export class ConfigFields {
 
   string(key: string, fallback?: string): string {
     return this.#value(key, "a string", (v): v is string => typeof v === "string", fallback);
+  }
+
+  /** A list of some of `allowed`, or undefined where it is absent or null. */
+  strings<T extends string>(key: string, allowed: readonly T[]): readonly T[] | undefined {
+    if (!this.has(key)) return undefined;
+    const isList = (v: unknown): v is T[] => Array.isArray(v) && v.every((x) => allowed.includes(x as T));
+    return this.#value(key, `a list of ${allowed.join(", ")}`, isList);
   }
 
   /** An object under `key`, or undefined where it is absent or null. */

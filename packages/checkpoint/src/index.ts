@@ -5,18 +5,18 @@ export {
   type CheckpointWriterOptions,
   planShards,
 } from "./checkpoint-writer.js";
+export { ConfigFields } from "./config-fields.js";
+export {
+  type ConfigRules,
+  type DecoderConfig,
+  parseDecoderConfig,
+  rotatedFormatVersion,
+  rotatedPrefix,
+} from "./decoder-config.js";
 export { isWeightDType, type StorageDType, storageBits, type WeightDType } from "./dtypes.js";
 export { CheckpointError, type CheckpointErrorCode } from "./errors.js";
 export type { OpenSource } from "./json-file.js";
 export { limits } from "./limits.js";
-export {
-  type LlamaConfig,
-  parseLlamaConfig,
-  readLlamaConfig,
-  rotatedArchitecture,
-  rotatedFormatVersion,
-  rotatedModelType,
-} from "./llama-config.js";
 export { type OpenCheckpointOptions, openCheckpoint, readConfigJson } from "./open-checkpoint.js";
 export type { RopeScaling } from "./rope-config.js";
 export type { SafetensorsHeader, TensorInfo } from "./safetensors-header.js";

@@ -14,6 +14,10 @@ export interface BlockParts {
   readonly feedForwardNorm: Tensor;
   readonly eps: number;
   readonly heads: { readonly count: number; readonly keyValueCount: number; readonly dim: number };
+  /** Gains `[dim]` of the norms of every head's queries and keys. */
+  readonly headNorms: { readonly query: Tensor; readonly key: Tensor } | undefined;
+  /** Tokens that attention sees, the present one and those before it; `undefined`: all. */
+  readonly attentionWindow: number | undefined;
   /** Change of basis at the entry, an `[out, in]` weight; in rotated checkpoints. */
   readonly inputRotation: Tensor | undefined;
   readonly residualBasis: Tensor | undefined;
@@ -106,16 +110,19 @@ function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tenso
 }
 
 /** Attention of rows `[tokens, hidden]` up to the input of the output projection, `[tokens, heads · dim]`. */
-function mixTokens({ site, heads }: BlockParts, rows: Tensor, tables: RopeTables, windows: number): Tensor {
+function mixTokens(parts: BlockParts, rows: Tensor, tables: RopeTables, windows: number): Tensor {
+  const { site, heads, headNorms, eps, attentionWindow: window } = parts;
   return tidy(() => {
     const length = rows.shape[0]! / windows;
     const { count, keyValueCount, dim } = heads;
-    const project = (role: "qProj" | "kProj" | "vProj", headCount: number) =>
-      linear(rows, site(role)).reshape([windows, length, headCount, dim]).transpose(1, 2);
+    const project = (role: "qProj" | "kProj" | "vProj", headCount: number, gain?: Tensor) => {
+      const y = linear(rows, site(role)).reshape([windows, length, headCount, dim]);
+      return (gain ? rmsNorm(y, gain, eps) : y).transpose(1, 2);
+    };
     const turn = (y: Tensor) => rope(y, tables.cosine, tables.sine);
-    const q = turn(project("qProj", count));
-    const k = turn(project("kProj", keyValueCount));
-    const mixed = attention(q, k, project("vProj", keyValueCount));
+    const q = turn(project("qProj", count, headNorms?.query));
+    const k = turn(project("kProj", keyValueCount, headNorms?.key));
+    const mixed = attention(q, k, project("vProj", keyValueCount), { window });
     return mixed.transpose(1, 2).reshape([windows * length, count * dim]);
   });
 }

@@ -1,5 +1,5 @@
 import type { WeightDType } from "@denoise-rotator/checkpoint";
-import type { LlamaBlock } from "./llama-block.js";
+import type { LoadedBlock } from "./loaded-block.js";
 import type { Model } from "./model.js";
 import { ModelOutput } from "./output/model-output.js";
 import { checkWindows } from "./windows.js";
@@ -12,10 +12,11 @@ export interface CalibrateOptions {
   /** How weights are stored; default each as it was. Changes of basis between blocks are f32 always. */
   readonly dtype?: WeightDType;
   /**
-   * Blocks may get residual bases, so the output has changes of basis between blocks and is no ordinary checkpoint of
-   * its family. The files are laid out before the first block: say it beforehand. Default false.
+   * Whether blocks, or which of them, may get residual bases and output maps, so that the output has changes of basis
+   * between blocks and is no ordinary checkpoint of its family; tied embeddings stay tied where neither the first nor the
+   * last block may. The files are laid out before the first block: say it beforehand. Default false.
    */
-  readonly rotated?: boolean;
+  readonly rotated?: boolean | ((index: number) => boolean);
   /**
    * Runs the dense model beside, so that blocks can be matched to it: its activations are kept on the host too. What
    * is pruned calls `trackDense` before, which keeps the block's dense weights until the next block; a block that does
@@ -42,12 +43,17 @@ export async function* calibrate(
   model: Model,
   windows: readonly Int32Array[],
   options: CalibrateOptions = {},
-): AsyncGenerator<LlamaBlock, void, undefined> {
+): AsyncGenerator<LoadedBlock, void, undefined> {
   const { out, signal, skip, rotated = false, dense = false } = options;
   signal?.throwIfAborted();
   checkWindows(windows, model);
   await using output =
-    out === undefined ? undefined : await ModelOutput.create(model, out, { ...options, rotated });
+    out === undefined
+      ? undefined
+      : await ModelOutput.create(model, out, {
+          ...options,
+          rotated: typeof rotated === "function" ? rotated : () => rotated,
+        });
   const inputs = await model.embedWindows(windows);
   const denseInputs = dense ? inputs.fork() : undefined;
   const { layerCount } = model.config;

@@ -1,15 +1,15 @@
-import type { Checkpoint, LlamaConfig } from "@denoise-rotator/checkpoint";
+import type { Checkpoint, DecoderConfig } from "@denoise-rotator/checkpoint";
 import { Site, siteRoles } from "@denoise-rotator/contracts";
 import { type Backend, fromTyped, type Tensor } from "@denoise-rotator/core";
 import type { Activations } from "./activations.js";
 import type { DecoderFamily } from "./families/family.js";
-import { LlamaBlock } from "./llama-block.js";
+import { LoadedBlock } from "./loaded-block.js";
 import { blockTensorNames } from "./tensor-layout.js";
 
 /** Where weights come from and where they go. */
 export interface WeightSource {
   readonly checkpoint: Checkpoint;
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly family: DecoderFamily;
   readonly device: Backend;
 }
@@ -33,7 +33,7 @@ export async function loadBlock(
   source: WeightSource,
   index: number,
   options: LoadBlockOptions = {},
-): Promise<LlamaBlock> {
+): Promise<LoadedBlock> {
   const { checkpoint, config, family, device } = source;
   const names = blockTensorNames(family, index);
   const held: { dispose(): void }[] = [];
@@ -52,6 +52,8 @@ export async function loadBlock(
     const attention = await gain(names.attentionNorm);
     const feedForward = await gain(names.feedForwardNorm);
     const inputRotation = config.rotated && index > 0 ? await take(names.inputRotation) : undefined;
+    const { headNorms: norms } = names;
+    const headNorms = norms && { query: await take(norms.query), key: await take(norms.key) };
     const sites: Site[] = [];
     for (const role of siteRoles) {
       const name = names.linear(role);
@@ -64,9 +66,10 @@ export async function loadBlock(
       attentionNorm: attention.x,
       feedForwardNorm: feedForward.x,
       inputRotation,
+      headNorms,
       folded: attention.isOne && feedForward.isOne,
     };
-    return new LlamaBlock({ name: names.prefix, index, config, device, tensors, ...options });
+    return new LoadedBlock({ name: names.prefix, index, config, device, tensors, ...options });
   } catch (error) {
     for (const handle of held) handle.dispose();
     throw error;

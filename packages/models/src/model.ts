@@ -1,6 +1,6 @@
 import {
   type Checkpoint,
-  type LlamaConfig,
+  type DecoderConfig,
   openTokenizer,
   type Tokenizer,
 } from "@denoise-rotator/checkpoint";
@@ -10,8 +10,8 @@ import { Activations } from "./activations.js";
 import { gatherRows } from "./embedding.js";
 import type { DecoderFamily } from "./families/family.js";
 import { LanguageHead } from "./language-head.js";
-import type { LlamaBlock } from "./llama-block.js";
 import { type LoadBlockOptions, loadBlock, type WeightSource } from "./load-block.js";
+import type { LoadedBlock } from "./loaded-block.js";
 import { checkWindows } from "./windows.js";
 
 /**
@@ -21,7 +21,7 @@ import { checkWindows } from "./windows.js";
 export class Model implements LanguageModel, WeightSource, AsyncDisposable {
   /** Directory it was opened from. */
   readonly name: string;
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly family: DecoderFamily;
   readonly checkpoint: Checkpoint;
   readonly device: Backend;
@@ -79,7 +79,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
   }
 
   /** Block `index` with its weights on the device; the caller disposes. */
-  loadBlock(index: number, options?: LoadBlockOptions): Promise<LlamaBlock> {
+  loadBlock(index: number, options?: LoadBlockOptions): Promise<LoadedBlock> {
     return loadBlock(this, index, options);
   }
 

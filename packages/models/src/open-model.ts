@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { openCheckpoint, parseLlamaConfig } from "@denoise-rotator/checkpoint";
+import { openCheckpoint, parseDecoderConfig } from "@denoise-rotator/checkpoint";
 import type { Backend } from "@denoise-rotator/core";
-import { familyOf } from "./families/registry.js";
+import type { DecoderFamily } from "./families/family.js";
+import { families as knownFamilies } from "./families/registry.js";
 import { Model } from "./model.js";
 import { checkTensors } from "./tensor-layout.js";
 
@@ -10,6 +11,8 @@ export interface OpenModelOptions {
   readonly device: Backend;
   /** Windows that go through a block at once; default as many as make 2048 tokens, at least one. */
   readonly activationBatch?: number;
+  /** Families to look for; default those of this package. */
+  readonly families?: readonly DecoderFamily[];
 }
 
 /**
@@ -21,10 +24,11 @@ export interface OpenModelOptions {
 export async function openModel(directory: string, options: OpenModelOptions): Promise<Model> {
   const checkpoint = await openCheckpoint(directory);
   try {
-    const config = parseLlamaConfig(checkpoint.config, join(directory, "config.json"));
-    const family = familyOf(config.modelType);
+    const { families = knownFamilies, device, activationBatch } = options;
+    const config = parseDecoderConfig(checkpoint.config, families, join(directory, "config.json"));
+    const family = families.find(({ modelType }) => modelType === config.modelType)!;
     checkTensors(checkpoint, config, family);
-    return new Model({ checkpoint, config, family, device: options.device }, options.activationBatch);
+    return new Model({ checkpoint, config, family, device }, activationBatch);
   } catch (error) {
     await checkpoint.close();
     throw error;

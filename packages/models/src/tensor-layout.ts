@@ -1,4 +1,4 @@
-import { type Checkpoint, CheckpointError, type LlamaConfig } from "@denoise-rotator/checkpoint";
+import { type Checkpoint, CheckpointError, type DecoderConfig } from "@denoise-rotator/checkpoint";
 import { type SiteRole, siteRoles, siteShapes } from "@denoise-rotator/contracts";
 import type { DecoderFamily } from "./families/family.js";
 
@@ -9,7 +9,7 @@ export interface TensorNeed {
 }
 
 /** Shape `[out, in]` of every linear layer of a block. */
-export function linearShape(config: LlamaConfig, role: SiteRole): readonly [number, number] {
+export function linearShape(config: DecoderConfig, role: SiteRole): readonly [number, number] {
   const { hiddenSize, intermediateSize: intermediate } = config;
   const heads = {
     count: config.headCount,
@@ -27,6 +27,7 @@ export function blockTensorNames(family: DecoderFamily, index: number) {
     prefix,
     attentionNorm: at(family.attentionNorm),
     feedForwardNorm: at(family.feedForwardNorm),
+    headNorms: family.headNorms && { query: at(family.headNorms.query), key: at(family.headNorms.key) },
     inputRotation: at(family.inputRotation),
     linear: (role: SiteRole) => at(family.linears[role].name),
   };
@@ -34,7 +35,7 @@ export function blockTensorNames(family: DecoderFamily, index: number) {
 
 /** The tensors of block `index`, in the order they are written. */
 export function blockTensors(
-  config: LlamaConfig,
+  config: DecoderConfig,
   family: DecoderFamily,
   index: number,
   rotated = config.rotated,
@@ -51,12 +52,14 @@ export function blockTensors(
       needs.push({ name: `${names.linear(role)}.bias`, shape: [shape[0]] });
     }
   }
+  const { query, key } = names.headNorms ?? {};
+  for (const name of [query, key]) if (name) needs.push({ name, shape: [config.headDim] });
   needs.push({ name: names.feedForwardNorm, shape: [hiddenSize] });
   return needs;
 }
 
 /** The tensors outside the blocks. */
-export function outerTensors(config: LlamaConfig, family: DecoderFamily, tied: boolean): TensorNeed[] {
+export function outerTensors(config: DecoderConfig, family: DecoderFamily, tied: boolean): TensorNeed[] {
   const matrix = [config.vocabularySize, config.hiddenSize];
   return [
     { name: family.embedding, shape: matrix },
@@ -70,7 +73,7 @@ export function outerTensors(config: LlamaConfig, family: DecoderFamily, tied: b
  *
  * @throws {CheckpointError} `MISSING_TENSOR`, or `WRONG_SHAPE` naming file, tensor and both shapes.
  */
-export function checkTensors(checkpoint: Checkpoint, config: LlamaConfig, family: DecoderFamily): void {
+export function checkTensors(checkpoint: Checkpoint, config: DecoderConfig, family: DecoderFamily): void {
   const blocks = Array.from({ length: config.layerCount }, (_, index) => blockTensors(config, family, index));
   for (const { name, shape } of [
     ...outerTensors(config, family, config.tieWordEmbeddings),

@@ -1,13 +1,13 @@
 import { validateBlock } from "@denoise-rotator/contracts";
 import { createCpuBackend, OptionError, ShapeError, toNumbers } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
-import { calibrate, type LlamaBlock, type Model, openModel } from "../src/index.js";
+import { calibrate, type LoadedBlock, type Model, openModel } from "../src/index.js";
 import { directInputs, gramOf } from "./direct-inputs.js";
 import { relativeError } from "./goldens.js";
 import { randomCheckpoint, randomOrthogonal, randomWindows } from "./random-checkpoint.js";
 import { absorbR1 } from "./rotate.js";
 
-async function expectStatistics(block: LlamaBlock, model: Model) {
+async function expectStatistics(block: LoadedBlock, model: Model) {
   const expected = (await directInputs(block, model)).groups.map(gramOf);
   for (const [group, roles] of block.groups.entries()) {
     for (const site of block.sites.filter(({ role }) => roles.includes(role))) {
@@ -21,7 +21,7 @@ async function expectStatistics(block: LlamaBlock, model: Model) {
 const windows = randomWindows(5, 6);
 
 /** Runs `body` on the first block of a small random model. */
-async function withBlock(body: (block: LlamaBlock, model: Model) => Promise<void>, activationBatch = 2) {
+async function withBlock(body: (block: LoadedBlock, model: Model) => Promise<void>, activationBatch = 2) {
   const device = createCpuBackend();
   await using model = await openModel(await randomCheckpoint(), { device, activationBatch });
   for await (const block of calibrate(model, windows)) {
@@ -31,7 +31,7 @@ async function withBlock(body: (block: LlamaBlock, model: Model) => Promise<void
   expect(device.capabilities.allocatedBytes()).toBe(0);
 }
 
-describe("LlamaBlock", () => {
+describe("LoadedBlock", () => {
   it("should be a valid block", () => withBlock(async (block) => validateBlock(block)));
 
   it.each([1, 2, 5])("should capture the H that loops in f64 give, in batches of %i windows", (batch) =>

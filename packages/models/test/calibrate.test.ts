@@ -29,8 +29,8 @@ const sources = {
     randomCheckpoint({
       differs: { tie_word_embeddings: false, attention_bias: false, mlp_bias: false, num_key_value_heads: 4 },
     }),
-  "rope scaling in the newer dialect": async () => goldenDirectory("transformers5-config"),
-  sharded: async () => goldenDirectory("sharded"),
+  "rope scaling in the newer dialect": async () => goldenDirectory("llama/transformers5-config"),
+  sharded: async () => goldenDirectory("llama/sharded"),
 };
 
 describe.each(Object.entries(sources))("save and load: %s", (_, source) => {

@@ -1,6 +1,6 @@
 import { createCpuBackend, OptionError, toNumbers } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
-import { calibrate, type LlamaBlock, openModel } from "../src/index.js";
+import { calibrate, type LoadedBlock, openModel } from "../src/index.js";
 import { directInputs, gramOf, type Matrix } from "./direct-inputs.js";
 import { relativeError } from "./goldens.js";
 import { randomCheckpoint, randomOrthogonal, randomWindows } from "./random-checkpoint.js";
@@ -20,7 +20,7 @@ function drift(dense: Matrix, present: Matrix, x: Matrix): number[] {
   return sums;
 }
 
-const scaleAll = (block: LlamaBlock, factor: number) => {
+const scaleAll = (block: LoadedBlock, factor: number) => {
   for (const site of block.sites) site.setWeight(site.weight.mul(factor));
 };
 

@@ -1,5 +1,5 @@
 import { type Tensor, toNumbers } from "@denoise-rotator/core";
-import type { LlamaBlock, Model } from "../src/index.js";
+import type { LoadedBlock, Model } from "../src/index.js";
 
 export type Matrix = number[][];
 const multiplyTransposed = (a: Matrix, b: Matrix) =>
@@ -28,7 +28,7 @@ export interface DirectInputs {
 
 /** Inputs of the four groups for every window of `inputs`, written out in f64 with attention as loops. */
 export async function directInputs(
-  block: LlamaBlock,
+  block: LoadedBlock,
   model: Model,
   inputs = block.inputs,
 ): Promise<DirectInputs> {

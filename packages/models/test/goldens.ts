@@ -4,7 +4,7 @@ import { openSafetensors } from "@denoise-rotator/checkpoint";
 import { fileSource } from "@denoise-rotator/hub";
 
 export const goldenDirectory = (name: string) =>
-  fileURLToPath(new URL(`../../../goldens/llama/${name}`, import.meta.url));
+  fileURLToPath(new URL(`../../../goldens/${name}`, import.meta.url));
 
 /** What transformers computed for a golden checkpoint. */
 export async function readGolden(name: string) {

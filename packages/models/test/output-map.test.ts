@@ -12,7 +12,7 @@ import {
   toNumbers,
 } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
-import { calibrate, type LlamaBlock, type Model, openModel } from "../src/index.js";
+import { calibrate, type LoadedBlock, type Model, openModel } from "../src/index.js";
 import { loadTensor } from "../src/load-block.js";
 import { relativeError } from "./goldens.js";
 import { randomCheckpoint, randomOrthogonal, randomWindows, temporaryFolder } from "./random-checkpoint.js";
@@ -21,12 +21,12 @@ import { absorbR1 } from "./rotate.js";
 const windows = randomWindows(3, 8);
 
 /** I plus something small and not orthogonal. */
-function nearIdentity({ hiddenSize: size, device: backend }: LlamaBlock, seed: number): Tensor {
+function nearIdentity({ hiddenSize: size, device: backend }: LoadedBlock, seed: number): Tensor {
   return tidy(() => eye(size, { backend }).add(new Random(seed).normal([size, size], { backend }).mul(0.1)));
 }
 
 /** Outputs of a block's calibration inputs, normalised, `[tokens, hidden]`. */
-function normalisedOutputs(block: LlamaBlock, model: Model): Tensor {
+function normalisedOutputs(block: LoadedBlock, model: Model): Tensor {
   const { inputs, hiddenSize, device: backend } = block;
   using x = inputs!.uploadWindows(backend);
   using y = block.forward(x);
@@ -37,7 +37,7 @@ function normalisedOutputs(block: LlamaBlock, model: Model): Tensor {
 }
 
 /** Logits with the last block's map between norm and head. */
-async function logitsThrough(block: LlamaBlock, model: Model): Promise<ArrayLike<number>> {
+async function logitsThrough(block: LoadedBlock, model: Model): Promise<ArrayLike<number>> {
   const { family, config } = model;
   using gain = await loadTensor(model, family.finalNorm);
   using head = await loadTensor(model, config.tieWordEmbeddings ? family.embedding : family.head);

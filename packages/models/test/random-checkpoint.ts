@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CheckpointWriter, parseLlamaConfig, type WeightDType } from "@denoise-rotator/checkpoint";
+import { CheckpointWriter, type WeightDType } from "@denoise-rotator/checkpoint";
 import { type Backend, fromTyped, Random, type Tensor } from "@denoise-rotator/core";
 import { afterEach } from "vitest";
-import { llama } from "../src/index.js";
+import { families, parseConfig } from "../src/index.js";
 import { blockTensors, outerTensors } from "../src/tensor-layout.js";
 
 const folders: string[] = [];
@@ -37,7 +37,7 @@ export const smallConfig = {
 };
 
 export interface RandomCheckpoint {
-  readonly differs?: Partial<Record<keyof typeof smallConfig, unknown>>;
+  readonly differs?: Readonly<Record<string, unknown>>;
   readonly dtype?: WeightDType;
   /** Changes what is written of one tensor. */
   readonly edit?: (name: string, values: Float32Array) => void;
@@ -51,9 +51,10 @@ export async function randomCheckpoint(options: RandomCheckpoint = {}): Promise<
   const directory = join(await temporaryFolder(), "source");
   await mkdir(directory);
   const raw = { ...smallConfig, ...options.differs };
-  const config = parseLlamaConfig(raw);
-  const needs = outerTensors(config, llama, config.tieWordEmbeddings);
-  for (let index = 0; index < config.layerCount; index++) needs.push(...blockTensors(config, llama, index));
+  const config = parseConfig(raw);
+  const family = families.find(({ modelType }) => modelType === config.modelType)!;
+  const needs = outerTensors(config, family, config.tieWordEmbeddings);
+  for (let index = 0; index < config.layerCount; index++) needs.push(...blockTensors(config, family, index));
   const entries = needs
     .filter(({ name }) => name !== options.without)
     .map(({ name, shape }) => ({

@@ -1,8 +1,8 @@
 import { type Tensor, tidy } from "@denoise-rotator/core";
-import type { LlamaBlock } from "../src/index.js";
+import type { LoadedBlock } from "../src/index.js";
 
 /** Absorbs R1 into a block as `docs/design/architecture.md` places it: in·R1, R1ᵀ·out. Takes ownership of `R1`. */
-export async function absorbR1(block: LlamaBlock, R1: Tensor): Promise<void> {
+export async function absorbR1(block: LoadedBlock, R1: Tensor): Promise<void> {
   await block.foldNorms();
   for (const site of block.sites) {
     const { role, weight, bias } = site;

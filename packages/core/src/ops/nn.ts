@@ -1,7 +1,7 @@
 import type { Backend, FusedKernels, Operand } from "../backend.js";
 import { defineOp } from "../define-op.js";
 import type { DType } from "../dtype.js";
-import { ShapeError } from "../errors.js";
+import { OptionError, ShapeError } from "../errors.js";
 import { countMatmul } from "../flops.js";
 import { tidy } from "../scope.js";
 import { formatShape, type Shape } from "../shape.js";
@@ -232,30 +232,56 @@ export interface AttentionOptions {
   readonly scale?: number;
   /** Query i sees keys ≤ i + s − t; default true. */
   readonly causal?: boolean;
+  /** Of these it sees the last `window` only, its own included (Beltagy et al. 2020); default all. */
+  readonly window?: number | undefined;
 }
 
-function composedAttention(q: Tensor, k: Tensor, v: Tensor, scale: number, causal: boolean): Tensor {
+type AttentionSettings = Required<Pick<AttentionOptions, "scale" | "causal">> & { readonly window: number };
+
+function composedAttention(q: Tensor, k: Tensor, v: Tensor, settings: AttentionSettings): Tensor {
+  const { scale, causal, window } = settings;
   const [b, h, t, d] = q.shape as [number, number, number, number];
   const [, g, s] = k.shape as [number, number, number, number];
   const grouped = q.reshape([b, g, h / g, t, d]);
   const scores = grouped.matmul(k.unsqueeze(2).transpose()).mul(scale);
   const options = { backend: q.backend, dtype: "i32" as DType };
-  const rows = arange(t, options)
+  const last = arange(t, options)
     .add(s - t)
     .unsqueeze(-1);
-  const hidden = arange(s, options).greater(rows);
+  const keys = arange(s, options);
   const floor = full([], Number.NEGATIVE_INFINITY, { backend: q.backend, dtype: q.dtype });
-  const seen = causal ? where(hidden, floor, scores) : scores;
-  return softmax(seen).matmul(v.unsqueeze(2)).reshape([b, h, t, v.shape[3]!]);
+  const seen = causal ? where(keys.greater(last), floor, scores) : scores;
+  const near = window < s ? where(keys.greater(last.sub(window)), seen, floor) : seen;
+  return softmax(near).matmul(v.unsqueeze(2)).reshape([b, h, t, v.shape[3]!]);
+}
+
+/** Queries that go through {@link windowedAttention} together, at least. */
+const bandRows = 256;
+
+/** As {@link composedAttention}, some queries at a time with no more keys than they see. */
+function windowedAttention(q: Tensor, k: Tensor, v: Tensor, settings: AttentionSettings): Tensor {
+  const { window } = settings;
+  const [t, s] = [q.shape[2]!, k.shape[2]!];
+  if (t > s) return composedAttention(q, k, v, settings);
+  const rows = Math.max(window, bandRows);
+  const parts: Tensor[] = [];
+  for (let begin = 0; begin < t; begin += rows) {
+    const end = Math.min(t, begin + rows);
+    const keys = [Math.max(0, begin + s - t - window + 1), end + s - t] as const;
+    const band = (x: Tensor) => slice(x, null, null, keys);
+    parts.push(composedAttention(slice(q, null, null, [begin, end]), band(k), band(v), settings));
+  }
+  return parts.length === 1 ? parts[0]! : concat(parts, 2);
 }
 
 /**
  * Scaled dot-product attention with grouped queries: q `[b, h, t, d]`, k `[b, g, s, d]`, v `[b, g, s, e]`, g divides h →
- * `[b, h, t, e]`. Uses the backend's fused kernel where no gradient is recorded, else the composition.
+ * `[b, h, t, e]`. Uses the backend's fused kernel where no gradient is recorded and no window hides keys, else the
+ * composition.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   const [b, h, t, d] = q.shape as [number, number, number, number];
-  const { scale = 1 / Math.sqrt(d), causal = true } = options;
+  const { scale = 1 / Math.sqrt(d), causal = true, window = Number.POSITIVE_INFINITY } = options;
   const [kb, g, s, kd] = k.shape;
   const agrees = q.rank === 4 && k.rank === 4 && v.rank === 4 && kb === b && kd === d && h % g! === 0;
   if (!agrees || v.shape[0] !== b || v.shape[1] !== g || v.shape[2] !== s) {
@@ -264,7 +290,12 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
       `attention: q, k, v ${shapes} are not [b, h, t, d], [b, g, s, d], [b, g, s, e] with g | h`,
     );
   }
-  const compose = () => composedAttention(q, k, v, scale, causal);
+  if (options.window !== undefined && !(causal && Number.isInteger(window) && window > 0)) {
+    throw new OptionError(`attention: window ${window} is a number of keys ≥ 1, with causal: true only`);
+  }
+  const settings = { scale, causal, window };
+  if (window < s!) return tidy(() => windowedAttention(q, k, v, settings));
+  const compose = () => composedAttention(q, k, v, settings);
   if (isTracked([q, k, v]) || v.shape[3] !== d) return tidy(compose);
   if (q.backend.kernels.attention && q.dtype === "f32") {
     countMatmul(b * h * t, s!, d);

@@ -1,3 +1,4 @@
+import type { DecoderConfig } from "@denoise-rotator/checkpoint";
 import { Command } from "commander";
 import { openBackend } from "../pipeline/backends.js";
 import { openNamedModel } from "../pipeline/named-model.js";
@@ -17,7 +18,7 @@ async function runInspect(name: string, { json }: { json?: boolean }): Promise<v
   const device = await openBackend("cpu");
   try {
     await using model = await openNamedModel(name, device);
-    const { checkpoint, config } = model;
+    const { checkpoint, config, family } = model;
     const tensors = [];
     for (const tensor of checkpoint.names) {
       const shape = checkpoint.shape(tensor);
@@ -32,7 +33,16 @@ async function runInspect(name: string, { json }: { json?: boolean }): Promise<v
     }
     const parameters = tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
     if (json) {
-      process.stdout.write(`${JSON.stringify({ model: name, parameters, config: config.raw, tensors })}\n`);
+      process.stdout.write(
+        `${JSON.stringify({
+          model: name,
+          family: family.modelType,
+          rotated: config.rotated,
+          parameters,
+          config: config.raw,
+          tensors,
+        })}\n`,
+      );
       return;
     }
     const rows = tensors.map(({ name: tensor, dtype, shape, sparsity }) => [
@@ -42,11 +52,24 @@ async function runInspect(name: string, { json }: { json?: boolean }): Promise<v
       sparsity === null ? "" : sparsity.toFixed(3),
     ]);
     process.stdout.write(
-      `${config.modelType}: ${parameters} parameters, ${config.layerCount} blocks, hidden ${config.hiddenSize}, ` +
-        `${config.headCount} heads / ${config.keyValueHeadCount} key-value heads of ${config.headDim}\n` +
+      `${family.modelType}${config.rotated ? ", rotated block by block" : ""}: ${parameters} parameters, ${config.layerCount} blocks, hidden ${config.hiddenSize}, ` +
+        `${config.headCount} heads / ${config.keyValueHeadCount} key-value heads of ${config.headDim}${features(config)}\n` +
         `${formatTable(["tensor", "dtype", "shape", "zeros"], rows)}\n`,
     );
   } finally {
     await device.dispose();
   }
+}
+
+/** What a configuration has besides its sizes, each after a comma. */
+function features(config: DecoderConfig): string {
+  const { tieWordEmbeddings, ropeScaling, attentionWindows } = config;
+  const windowed = attentionWindows.filter((window) => window !== undefined);
+  const widths = [...new Set(windowed)].join(", ");
+  const found = [
+    tieWordEmbeddings ? "tied embeddings" : "",
+    ropeScaling ? `rope scaling ${ropeScaling.kind}` : "",
+    windowed.length > 0 ? `attention windows of ${widths} in ${windowed.length} blocks` : "",
+  ];
+  return found.map((feature) => (feature ? `, ${feature}` : "")).join("");
 }

@@ -1,5 +1,5 @@
 import type { LinearSite } from "@denoise-rotator/contracts";
-import { type Activations, calibrate, type LlamaBlock, type Model } from "@denoise-rotator/models";
+import { type Activations, calibrate, type LoadedBlock, type Model } from "@denoise-rotator/models";
 import {
   type AllocationSite,
   allocateSparsity,
@@ -58,7 +58,7 @@ export async function allocate(
 const sensitivity = (divergence: number, error: number): number =>
   error > 0 ? Math.max(divergence, 1e-12) / error : 1;
 
-function startStreams(model: Model, { inputs }: LlamaBlock): SensitivityStreams {
+function startStreams(model: Model, { inputs }: LoadedBlock): SensitivityStreams {
   const perWindow = inputs!.length * inputs!.width * 4 * (7 * model.config.layerCount + 1);
   const count = Math.max(1, Math.min(sensitivityWindows, Math.floor(sensitivityBytes / perWindow)));
   return new SensitivityStreams(model, inputs!.first(count));
@@ -81,13 +81,13 @@ class SensitivityStreams {
   }
 
   /** Takes all streams through the block, which is still dense. */
-  async advance(block: LlamaBlock): Promise<void> {
+  async advance(block: LoadedBlock): Promise<void> {
     this.#inputs = this.#dense.fork();
     for (const stream of [this.#dense, ...this.#pruned.values()]) await block.run(stream);
   }
 
   /** Starts the stream of the model without what Wanda prunes of `site`; returns the layer's relative error. */
-  async without(block: LlamaBlock, site: LinearSite, sparsity: number): Promise<number> {
+  async without(block: LoadedBlock, site: LinearSite, sparsity: number): Promise<number> {
     const dense = site.weight.alias();
     const { error } = await pruneSite(site, wanda(), { pattern: sparsity });
     const stream = this.#inputs.fork();

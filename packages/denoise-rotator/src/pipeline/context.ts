@@ -1,6 +1,6 @@
 import type { Importance, SparsityPattern } from "@denoise-rotator/contracts";
 import type { Backend } from "@denoise-rotator/core";
-import type { LlamaBlock } from "@denoise-rotator/models";
+import type { LoadedBlock } from "@denoise-rotator/models";
 import type { Pruner, ReconstructReport, TransportReport } from "@denoise-rotator/pruners";
 import type { ObjectiveReport, RotationArrays, SiteReport } from "@denoise-rotator/rotator";
 import type { ProgressEvent, ResolvedOptions } from "./options.js";
@@ -39,7 +39,7 @@ export interface RotationReport {
 
 /** What the stages find out about the block at hand. */
 export interface BlockContext extends RunContext {
-  readonly block: LlamaBlock;
+  readonly block: LoadedBlock;
   rotation: RotationRecord | null;
   entropies: ReadonlyMap<string, { before: number; after: number }>;
   sites: readonly SiteRecord[];
@@ -56,7 +56,7 @@ export interface Stage {
 }
 
 /** The context of a block about which nothing is known yet. */
-export const blockContext = (run: RunContext, block: LlamaBlock): BlockContext => ({
+export const blockContext = (run: RunContext, block: LoadedBlock): BlockContext => ({
   ...run,
   block,
   rotation: null,

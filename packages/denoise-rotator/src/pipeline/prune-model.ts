@@ -95,6 +95,14 @@ class PruneRun {
       schemaVersion: runRecordVersion,
       command: "prune",
       options,
+      model: {
+        family: this.#model.family.modelType,
+        rotatedBefore: this.#model.config.rotated,
+        tiedEmbeddings: {
+          source: this.#model.config.tieWordEmbeddings,
+          output: written.config.tieWordEmbeddings,
+        },
+      },
       seed: options.seed,
       versions: packageVersions(),
       backend: { name, description: capabilities.description },
@@ -160,7 +168,7 @@ class PruneRun {
     const stream = calibrate(this.#model, windows, {
       out: this.#directory,
       force: true,
-      rotated: options.rotate !== "none",
+      rotated: (index) => options.rotate !== "none" && !context.skip.block(index),
       dense: needsDenseStream(options),
       ...(signal ? { signal } : {}),
     });

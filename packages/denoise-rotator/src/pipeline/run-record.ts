@@ -13,6 +13,14 @@ export interface RunRecord {
   readonly schemaVersion: typeof runRecordVersion;
   readonly command: "prune";
   readonly options: ResolvedOptions;
+  readonly model: {
+    /** `model_type` of its family, such as `qwen2`. */
+    readonly family: string;
+    /** Whether it came with changes of basis between its blocks. */
+    readonly rotatedBefore: boolean;
+    /** Whether the embedding is the head too, before and after. */
+    readonly tiedEmbeddings: { readonly source: boolean; readonly output: boolean };
+  };
   readonly seed: number | null;
   readonly versions: Readonly<Record<string, string>>;
   readonly backend: { readonly name: string; readonly description: Readonly<Record<string, unknown>> };

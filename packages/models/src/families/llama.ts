@@ -1,12 +1,13 @@
-import type { LlamaConfig } from "@denoise-rotator/checkpoint";
+import type { DecoderConfig } from "@denoise-rotator/checkpoint";
 import type { DecoderFamily } from "./family.js";
 
-const attentionBias = (config: LlamaConfig) => config.attentionBias;
-const mlpBias = (config: LlamaConfig) => config.mlpBias;
+const attentionBias = (config: DecoderConfig) => config.attentionBias;
+const mlpBias = (config: DecoderConfig) => config.mlpBias;
 
-/** Llama 1–3 and what shares their layout (TinyLlama, SmolLM2, …). */
+/** Llama 1–3 and what shares their layout (SmolLM2, TinyLlama, Yi, …). */
 export const llama: DecoderFamily = {
   modelType: "llama",
+  className: "Llama",
   embedding: "model.embed_tokens.weight",
   finalNorm: "model.norm.weight",
   head: "lm_head.weight",

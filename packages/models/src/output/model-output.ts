@@ -1,13 +1,14 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointWriter, type WeightDType } from "@denoise-rotator/checkpoint";
+import { CheckpointWriter, type DecoderConfig, type WeightDType } from "@denoise-rotator/checkpoint";
 import { eye, fromTyped, OptionError, type Tensor, tidy } from "@denoise-rotator/core";
 import { OutputDirectory } from "@denoise-rotator/hub";
 import { readFloats } from "../activations.js";
-import type { LlamaBlock } from "../llama-block.js";
 import { loadTensor, type WeightSource } from "../load-block.js";
+import type { LoadedBlock } from "../loaded-block.js";
+import { loaderFile, loaderPath } from "../loader-file.js";
 import { blockTensorNames } from "../tensor-layout.js";
-import { outputConfig } from "./output-config.js";
+import { type OutputForm, outputConfig } from "./output-config.js";
 import { planOutput } from "./output-plan.js";
 
 export interface ModelOutputOptions {
@@ -15,8 +16,8 @@ export interface ModelOutputOptions {
   readonly force?: boolean | undefined;
   /** Default: each tensor as it is in the source. */
   readonly dtype?: WeightDType | undefined;
-  /** Blocks may have residual bases. */
-  readonly rotated: boolean;
+  /** Whether a block may have a residual basis or an output map. */
+  readonly rotated: (index: number) => boolean;
   /** Most bytes of a file. */
   readonly maxShardBytes?: number | undefined;
 }
@@ -40,7 +41,8 @@ const companions = [
  */
 export class ModelOutput implements AsyncDisposable {
   readonly #source: WeightSource;
-  readonly #rotated: boolean;
+  readonly #form: OutputForm;
+  readonly #mayRotate: (index: number) => boolean;
   readonly #directory: OutputDirectory;
   readonly #writer: CheckpointWriter;
   readonly #config: Record<string, unknown>;
@@ -49,28 +51,30 @@ export class ModelOutput implements AsyncDisposable {
 
   private constructor(
     source: WeightSource,
-    rotated: boolean,
+    form: OutputForm,
+    mayRotate: (index: number) => boolean,
     directory: OutputDirectory,
     writer: CheckpointWriter,
     config: Record<string, unknown>,
   ) {
     this.#source = source;
-    this.#rotated = rotated;
+    this.#form = form;
+    this.#mayRotate = mayRotate;
     this.#directory = directory;
     this.#writer = writer;
     this.#config = config;
   }
 
   static async create(source: WeightSource, path: string, options: ModelOutputOptions): Promise<ModelOutput> {
-    const { force = false, dtype, maxShardBytes } = options;
-    const form = { rotated: options.rotated || source.config.rotated, dtype };
+    const { force = false, dtype, maxShardBytes, rotated } = options;
+    const form = outputForm(source.config, rotated, dtype);
     const entries = planOutput(source, form);
-    const config = outputConfig(source.config, form);
+    const config = outputConfig(source.config, source.family, form);
     const directory = await OutputDirectory.create(path, { force });
     try {
       const limit = maxShardBytes === undefined ? {} : { maxShardBytes };
       const writer = await CheckpointWriter.create(directory.workingPath, entries, limit);
-      return new ModelOutput(source, form.rotated, directory, writer, config);
+      return new ModelOutput(source, form, rotated, directory, writer, config);
     } catch (error) {
       await directory.abort();
       throw error;
@@ -78,10 +82,10 @@ export class ModelOutput implements AsyncDisposable {
   }
 
   /** Writes a block's present tensors; blocks come in order. Throws {@link OptionError} for an unplanned rotation. */
-  async writeBlock(block: LlamaBlock): Promise<void> {
+  async writeBlock(block: LoadedBlock): Promise<void> {
     const { family } = this.#source;
     const names = blockTensorNames(family, block.index);
-    if ((block.residualBasis || block.outputMap) && !this.#rotated) {
+    if ((block.residualBasis || block.outputMap) && !this.#mayRotate(block.index)) {
       const what = block.residualBasis ? "a residual basis" : "an output map";
       throw new OptionError(
         `${block.name} has ${what}: give calibrate rotated: true, its output needs tensors between blocks`,
@@ -89,7 +93,7 @@ export class ModelOutput implements AsyncDisposable {
     }
     if (block.index === 0) {
       await this.#writeRows(family.embedding, family.embedding, undefined, block.residualBasis);
-    } else if (this.#rotated) {
+    } else if (this.#form.rotated) {
       using boundary = this.#boundary(block);
       await this.#write(names.inputRotation, boundary);
     }
@@ -97,6 +101,11 @@ export class ModelOutput implements AsyncDisposable {
     for (const { name, weight, bias } of block.sites) {
       await this.#write(`${name}.weight`, weight);
       if (bias) await this.#write(`${name}.bias`, bias);
+    }
+    const { headNorms } = block;
+    if (names.headNorms && headNorms) {
+      await this.#write(names.headNorms.query, headNorms.query);
+      await this.#write(names.headNorms.key, headNorms.key);
     }
     await this.#write(names.feedForwardNorm, block.feedForwardNorm);
     this.#exit?.dispose();
@@ -106,18 +115,20 @@ export class ModelOutput implements AsyncDisposable {
   /** Writes what follows the blocks and puts the directory into place. */
   async finish(): Promise<void> {
     const { checkpoint, config, family } = this.#source;
+    const { rotated, tied } = this.#form;
     using gain = await loadTensor(this.#source, family.finalNorm);
-    if (this.#rotated) {
+    if (rotated && !tied) {
       const ones = new Float32Array(config.hiddenSize).fill(1);
       await this.#writer.write(family.finalNorm, ones);
       const head = config.tieWordEmbeddings ? family.embedding : family.head;
       await this.#writeRows(head, family.head, gain, this.#exit);
     } else {
       await this.#write(family.finalNorm, gain);
-      if (!config.tieWordEmbeddings) await this.#writeRows(family.head, family.head);
+      if (!tied) await this.#writeRows(family.head, family.head);
     }
     await this.#writer.finish();
     await writeFile(this.#directory.path("config.json"), `${JSON.stringify(this.#config, null, 2)}\n`);
+    if (rotated) await copyFile(loaderPath, this.#directory.path(loaderFile));
     for (const file of companions) {
       const bytes = await readFile(join(checkpoint.directory, file)).catch(ignoreMissing);
       if (bytes) await writeFile(this.#directory.path(file), bytes);
@@ -155,7 +166,7 @@ export class ModelOutput implements AsyncDisposable {
   }
 
   /** R_lᵀ·B_l·V_{l−1}·R_{l−1}, missing ones being the identity. */
-  #boundary({ hiddenSize, device, inputRotation, residualBasis }: LlamaBlock): Tensor {
+  #boundary({ hiddenSize, device, inputRotation, residualBasis }: LoadedBlock): Tensor {
     return tidy(() => {
       let product = eye(hiddenSize, { backend: device });
       if (residualBasis) product = product.matmul(residualBasis.transpose());
@@ -165,7 +176,18 @@ export class ModelOutput implements AsyncDisposable {
   }
 }
 
-function exitOf({ residualBasis: R, outputMap: V }: LlamaBlock): Tensor | undefined {
+/** Ends that may turn untie the embedding: what enters the first block and what leaves the last are no longer alike. */
+function outputForm(
+  { rotated: wasRotated, tieWordEmbeddings, layerCount }: DecoderConfig,
+  mayRotate: (index: number) => boolean,
+  dtype: WeightDType | undefined,
+): OutputForm {
+  const turns = Array.from({ length: layerCount }, (_, index) => mayRotate(index));
+  const tied = tieWordEmbeddings && !turns[0] && !turns.at(-1);
+  return { rotated: wasRotated || turns.includes(true), tied, dtype };
+}
+
+function exitOf({ residualBasis: R, outputMap: V }: LoadedBlock): Tensor | undefined {
   if (V && R) return V.matmul(R);
   return (V ?? R)?.alias();
 }

@@ -14,8 +14,7 @@ import type { OutputForm } from "./output-config.js";
  */
 export function planOutput(source: WeightSource, form: OutputForm): WriteEntry[] {
   const { config, family } = source;
-  const tied = config.tieWordEmbeddings && !form.rotated;
-  const outer = outerTensors(config, family, tied);
+  const outer = outerTensors(config, family, form.tied);
   const blocks = Array.from({ length: config.layerCount }, (_, index) =>
     blockTensors(config, family, index, form.rotated),
   );

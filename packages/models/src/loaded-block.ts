@@ -1,4 +1,4 @@
-import type { LlamaConfig } from "@denoise-rotator/checkpoint";
+import type { DecoderConfig } from "@denoise-rotator/checkpoint";
 import {
   type DecoderBlock,
   type DenseSample,
@@ -27,7 +27,7 @@ import { denseSample } from "./dense-sample.js";
 import { groupStatistics, outputStatistics, type Streams } from "./group-statistics.js";
 import { type RopeTables, ropeTables } from "./rope-tables.js";
 
-/** Windows that {@link LlamaBlock.sampleOutputs} runs, at most. */
+/** Windows that {@link LoadedBlock.sampleOutputs} runs, at most. */
 const sampleWindows = 4;
 
 /** The tensors of a block on the device. */
@@ -36,6 +36,8 @@ export interface BlockTensors {
   readonly attentionNorm: Tensor;
   readonly feedForwardNorm: Tensor;
   readonly inputRotation: Tensor | undefined;
+  /** Gains of the norms of every head's queries and keys. */
+  readonly headNorms: BlockParts["headNorms"];
   /** Whether both gains are 1 already. */
   readonly folded: boolean;
 }
@@ -44,7 +46,7 @@ export interface BlockTensors {
  * One decoder block with its weights on the device and, where it comes from `calibrate`, its calibration inputs.
  * Whoever loads it disposes of it.
  */
-export class LlamaBlock implements DecoderBlock {
+export class LoadedBlock implements DecoderBlock {
   readonly name: string;
   readonly index: number;
   readonly hiddenSize: number;
@@ -56,7 +58,9 @@ export class LlamaBlock implements DecoderBlock {
   readonly inputs: Activations | undefined;
   /** What the block of the dense model reads for the same tokens, where `calibrate` runs it beside. */
   readonly denseInputs: Activations | undefined;
-  readonly #config: LlamaConfig;
+  /** Gains `[headDim]` of the norms of every head's queries and keys; no rotation concerns them. */
+  readonly headNorms: BlockParts["headNorms"];
+  readonly #config: DecoderConfig;
   readonly #sites: readonly Site[];
   readonly #inputRotation: Tensor | undefined;
   #attentionNorm: Tensor;
@@ -73,7 +77,7 @@ export class LlamaBlock implements DecoderBlock {
   constructor(init: {
     name: string;
     index: number;
-    config: LlamaConfig;
+    config: DecoderConfig;
     device: Backend;
     tensors: BlockTensors;
     inputs?: Activations | undefined;
@@ -93,6 +97,7 @@ export class LlamaBlock implements DecoderBlock {
     this.#attentionNorm = tensors.attentionNorm;
     this.#feedForwardNorm = tensors.feedForwardNorm;
     this.#inputRotation = tensors.inputRotation;
+    this.headNorms = tensors.headNorms;
     this.#folded = tensors.folded;
     this.#signal = init.signal;
   }
@@ -276,6 +281,8 @@ export class LlamaBlock implements DecoderBlock {
     this.#attentionNorm.dispose();
     this.#feedForwardNorm.dispose();
     this.#inputRotation?.dispose();
+    this.headNorms?.query.dispose();
+    this.headNorms?.key.dispose();
     this.#residualBasis?.dispose();
     this.#outputMap?.dispose();
     if (this.#dense) releaseParts(this.#dense);
@@ -324,6 +331,8 @@ export class LlamaBlock implements DecoderBlock {
       feedForwardNorm: this.#feedForwardNorm,
       eps: this.#config.rmsNormEps,
       heads: this.heads,
+      headNorms: this.headNorms,
+      attentionWindow: this.#config.attentionWindows[this.index],
       inputRotation: this.#inputRotation,
       residualBasis: this.#residualBasis,
       outputMap: this.isLast ? undefined : this.#outputMap,
