@@ -90,6 +90,30 @@ describe("denoise-rotator prune", () => {
     expect(refused.stderr).toMatch(/--force/);
   });
 
+  it("should take another family from directory to directory, and say which", { timeout: 180_000 }, () => {
+    const mistral = broken("mistral", (bytes) => bytes, { model_type: "mistral", sliding_window: 24 });
+    const out = join(folder, "mistral-rotated");
+    const { status, stdout, stderr } = run("prune", mistral, "--out", out, "--eval", ...quick);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    const record = JSON.parse(stdout);
+    expect(record.model).toEqual({
+      family: "mistral",
+      rotatedBefore: false,
+      tiedEmbeddings: { source: true, output: false },
+    });
+    expect(record.invarianceError).toBeLessThan(1e-4);
+    const again = run("eval", out, "--seqlen", "64", "--json");
+    expect(JSON.parse(again.stdout).perplexity).toBeCloseTo(record.evaluation.pruned.perplexity, 6);
+    expect(run("inspect", out).stdout).toMatch(
+      /^mistral, rotated block by block: .*, attention windows of 24 in 4 blocks\n/,
+    );
+    expect(JSON.parse(run("inspect", mistral, "--json").stdout)).toMatchObject({
+      family: "mistral",
+      rotated: false,
+    });
+  });
+
   it("should give the same bytes twice and from saved rotations", { timeout: 180_000 }, () => {
     const prune = (out: string, ...more: string[]) =>
       run("prune", "tiny", "--out", join(folder, out), "--pruner", "wanda", ...quick, ...more);

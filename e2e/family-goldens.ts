@@ -15,6 +15,11 @@ export const familyGoldens: readonly string[] = [
   ),
 ];
 
+/** Of these, one of every family with as many of its switches as one can have. */
+export const prunedGoldens: readonly string[] = [
+  ...["smollm2", "llama-yarn", "qwen2-dynamic", "qwen3-yarn", "mistral-default"],
+];
+
 export const goldenDirectory = (name: string) => join(goldens, "families", name);
 
 /** Tensors of a golden file by name. */

@@ -13,7 +13,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.
 
 const program = new Command("denoise-rotator")
   .description(
-    "Rotates the weights of a Llama checkpoint so that pruning hurts less (DenoiseRotator, arXiv 2505.23049), " +
+    "Rotates the weights of a checkpoint (Llama, Qwen, Mistral, …) so that pruning hurts less (DenoiseRotator, arXiv 2505.23049), " +
       "prunes it by magnitude, Wanda or SparseGPT, and evaluates it. Pure TypeScript, no native code.",
   )
   .version(version)
