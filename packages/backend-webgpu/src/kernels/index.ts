@@ -3,13 +3,21 @@ import type { Engine } from "../engine/engine.js";
 import { matmul } from "../matmul/matmul.js";
 import { syrk } from "../matmul/syrk.js";
 import { argsort } from "./argsort.js";
+import { attention } from "./attention.js";
 import { binary } from "./binary.js";
 import { copy, fill } from "./copy.js";
 import { gather } from "./gather.js";
+import { groupEntropy } from "./group-entropy.js";
+import { prunedEnergy } from "./pruned-energy.js";
 import { reduce } from "./reduce.js";
+import { rmsNorm } from "./rms-norm.js";
+import { rope } from "./rope.js";
+import { rowEntropy } from "./row-entropy.js";
 import { scatterAdd } from "./scatter-add.js";
 import { select } from "./select.js";
 import { smallest } from "./smallest.js";
+import { crossEntropy, softmax } from "./softmax.js";
+import { swiglu } from "./swiglu.js";
 import { unary } from "./unary.js";
 
 /** The contract's kernels on one device: a file for each group, a line for each kernel. */
@@ -27,5 +35,15 @@ export function bindKernels(engine: Engine): Partial<Kernels> {
     smallest: (x, out, options) => smallest(engine, x, out, options),
     matmul: (a, b, out, options) => matmul(engine, a, b, out, options),
     syrk: (x, out, options) => syrk(engine, x, out, options),
+    softmax: (x, out) => softmax(engine, x, out),
+    crossEntropy: (logits, targets, out) => crossEntropy(engine, logits, targets, out),
+    rmsNorm: (x, gain, out, options) => rmsNorm(engine, x, gain, out, options),
+    rope: (x, cos, sin, out) => rope(engine, x, cos, sin, out),
+    attention: (q, k, v, out, options) => attention(engine, q, k, v, out, options),
+    swiglu: (gate, up, out) => swiglu(engine, gate, up, out),
+    rowEntropy: (x, out) => rowEntropy(engine, x, out),
+    prunedEnergy: (y, h, out, energy, options) => prunedEnergy(engine, y, h, out, energy, options),
+    groupEntropy: (y, h, out, energy, entropies, options) =>
+      groupEntropy(engine, y, h, out, energy, entropies, options),
   };
 }
