@@ -5,10 +5,12 @@ import { syrk } from "../matmul/syrk.js";
 import { argsort } from "./argsort.js";
 import { attention } from "./attention.js";
 import { binary } from "./binary.js";
+import { choleskyPanel } from "./cholesky-panel.js";
 import { copy, fill } from "./copy.js";
 import { gather } from "./gather.js";
 import { groupEntropy } from "./group-entropy.js";
 import { prunedEnergy } from "./pruned-energy.js";
+import { qrPanel } from "./qr-panel.js";
 import { reduce } from "./reduce.js";
 import { rmsNorm } from "./rms-norm.js";
 import { rope } from "./rope.js";
@@ -18,6 +20,7 @@ import { select } from "./select.js";
 import { smallest } from "./smallest.js";
 import { crossEntropy, softmax } from "./softmax.js";
 import { swiglu } from "./swiglu.js";
+import { triangularSolve } from "./triangular-solve.js";
 import { unary } from "./unary.js";
 
 /** The contract's kernels on one device: a file for each group, a line for each kernel. */
@@ -34,6 +37,9 @@ export function bindKernels(engine: Engine): Partial<Kernels> {
     argsort: (x, out, options) => argsort(engine, x, out, options),
     smallest: (x, out, options) => smallest(engine, x, out, options),
     matmul: (a, b, out, options) => matmul(engine, a, b, out, options),
+    triangularSolve: (a, b, options) => triangularSolve(engine, a, b, options),
+    choleskyPanel: (a, info, options) => choleskyPanel(engine, a, info, options),
+    qrPanel: (a, tau) => qrPanel(engine, a, tau),
     syrk: (x, out, options) => syrk(engine, x, out, options),
     softmax: (x, out) => softmax(engine, x, out),
     crossEntropy: (logits, targets, out) => crossEntropy(engine, logits, targets, out),
