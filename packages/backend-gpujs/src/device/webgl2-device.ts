@@ -35,7 +35,7 @@ export function openWebgl2(library: Library): Device {
   const kernels = new KernelCache("webgl2", new library({ mode: "webgl2" }), library.WebGL2Kernel, "ArrayTexture(1)");
   // Results have their class and context from a first kernel, which proves that this mode builds what it should.
   const first = kernels.get(fillSource, 1);
-  (first(0) as DeviceHandle).delete();
+  (first(0, 0) as DeviceHandle).delete();
   kernels.assertBuilt(first, fillSource);
   const { kernel } = first;
   const gl = kernel.context as WebGL2RenderingContext;

@@ -1,7 +1,7 @@
 import { type BinaryOp, type Operand, sizeOf, type UnaryOp } from "@denoise-rotator/core";
 import { coversBuffer } from "../memory/buffer.js";
 import { binarySource, selectSource, truthSource, unarySource } from "../sources/elementwise.js";
-import { fillSource } from "../sources/place.js";
+import { fillArguments, fillSource } from "../sources/place.js";
 import { atLeastOne, collapse, walkArguments } from "./axes.js";
 import type { Executor } from "./executor.js";
 
@@ -16,9 +16,9 @@ export async function fill(run: Executor, out: Operand, value: number): Promise<
   const { device } = run.memory;
   const stored = out.dtype === "bool" ? Number(value !== 0) : value;
   if (coversBuffer(out)) {
-    return run.store(out, await device.run(fillSource, { value: stored }, sizeOf(out.shape)));
+    return run.store(out, await device.run(fillSource, fillArguments(stored), sizeOf(out.shape)));
   }
-  const one = await device.run(fillSource, { value: stored }, 1);
+  const one = await device.run(fillSource, fillArguments(stored), 1);
   try {
     await run.place(
       out,

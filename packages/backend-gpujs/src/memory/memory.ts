@@ -1,6 +1,6 @@
 import { createCpuBackend, type DeviceBuffer } from "@denoise-rotator/core";
 import type { Device, DeviceArray } from "../device/device.js";
-import { fillSource } from "../sources/place.js";
+import { fillArguments, fillSource } from "../sources/place.js";
 import { type GpujsBuffer, type Kind, lengthOf } from "./buffer.js";
 
 /** Where the bytes of buffers are, and their way from one place to the other. */
@@ -26,7 +26,7 @@ export class Memory {
     const length = lengthOf(buffer, kind);
     const array = buffer.host
       ? this.device.upload(toFloats(this.bytesOf(buffer), kind))
-      : await this.device.run(fillSource, { value: 0 }, length);
+      : await this.device.run(fillSource, fillArguments(0), length);
     this.assign(buffer, kind, array);
     return array;
   }

@@ -56,10 +56,14 @@ const logarithm = floats(
     if (x === 0) { return -inf; }
     if (x < 0) { return nan; }
     if (x > 3.4028234663852886e38) { return x; }
-    let e = Math.floor(Math.log2(x));
+    let normal = x;
+    let shift = 0;
+    if (x < 1.1754943508222875e-38) { normal = x * 16777216; shift = 24; }
+    let e = Math.floor(Math.log2(normal));
     if (e < -126) { e = -126; }
-    if (e > 127) { e = 127; }
-    let m = x * powerOfTwo(-e);
+    if (e > 126) { e = 126; }
+    let m = normal * powerOfTwo(-e);
+    e = e - shift;
     if (m >= 2) { m = m * 0.5; e = e + 1; }
     if (m < 1) { m = m + m; e = e - 1; }
     if (m > 1.4142135623730951) { m = m * 0.5; e = e + 1; }

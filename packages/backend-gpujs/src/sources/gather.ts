@@ -1,6 +1,6 @@
 import type { KernelSource } from "./kernel-source.js";
 import { integers } from "./kernel-source.js";
-import { quotient, walk } from "./positions.js";
+import { division, walk } from "./positions.js";
 
 /** Slices of x at `indices` (floats, −1 where outside): result `[outer…, indices, inner…]`, `missing` where outside. */
 export function gatherSource(outer: number, inner: number): KernelSource {
@@ -18,14 +18,14 @@ export function gatherSource(outer: number, inner: number): KernelSource {
       ...before.arguments,
       ...after.arguments,
     },
-    functions: [quotient],
+    functions: division,
     body: `
       ${integers("line", "offset", "block", "which", "at")}
       line = quotient(this.thread.x, slice);
       offset = this.thread.x - line * slice;
       block = quotient(line, count);
       which = line - block * count;
-      at = Math.trunc(indices[which]);
+      at = whole(indices[which]);
       if (at < 0) { return missing; }
       ${before.code}
       ${after.code}

@@ -1,6 +1,6 @@
 import type { KernelSource } from "./kernel-source.js";
 import { integers } from "./kernel-source.js";
-import { quotient, walk } from "./positions.js";
+import { division, walk } from "./positions.js";
 
 /**
  * An element of alpha·a·b, or of that added to `old`, per thread: rows m, columns n, and `rank` leading axes. Four terms
@@ -27,7 +27,7 @@ export function matmulSource(rank: number, accumulate: boolean): KernelSource {
       alpha: "float",
       ...batch.arguments,
     },
-    functions: [quotient],
+    functions: division,
     body: `
       ${integers("line", "column", "matrix", "row", "p", "q")}
       line = quotient(this.thread.x, columns);

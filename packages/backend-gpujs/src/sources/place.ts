@@ -1,6 +1,6 @@
 import type { KernelSource } from "./kernel-source.js";
 import { integers } from "./kernel-source.js";
-import { quotient } from "./positions.js";
+import { division } from "./positions.js";
 
 /** What is there, element by element. */
 export const identitySource: KernelSource = {
@@ -10,12 +10,19 @@ export const identitySource: KernelSource = {
   body: "return x[this.thread.x];",
 };
 
+/** `size`, negated where `negative` is 1: WebGL2 uniforms do not tell −0 from 0. */
 export const fillSource: KernelSource = {
   name: "fill",
-  arguments: { value: "float" },
+  arguments: { size: "float", negative: "float" },
   functions: [],
-  body: "return value;",
+  body: "if (negative > 0.5) { return -size; } return size;",
 };
+
+/** The arguments of {@link fillSource} for a value. */
+export const fillArguments = (value: number) => ({
+  size: Math.abs(value),
+  negative: Number(value < 0 || Object.is(value, -0)),
+});
 
 /**
  * `old` with elements of `x` in a window of `rank` axes, whose strides are given from the largest to the smallest: what
@@ -39,7 +46,7 @@ export function placeSource(rank: number): KernelSource {
         ]),
       ),
     },
-    functions: [quotient],
+    functions: division,
     body: `
       ${integers("rest", "at", "digit")}
       rest = this.thread.x - start;

@@ -1,16 +1,22 @@
 import type { LibraryFunction } from "../library/library.js";
 import { type ArgumentKind, integers } from "./kernel-source.js";
 
+/** x towards zero, as an integer: WebGL2 assigns floats to integers in no other way. */
+export const whole: LibraryFunction = {
+  source: "function whole(x) { return Math.trunc(x); }",
+  settings: { argumentTypes: { x: "Float" }, returnType: "Integer" },
+};
+
 /**
  * ⌊a / d⌋ of integers a ≥ 0, d > 0. The translator divides in floats: the first quotient is off by a few units for large
  * a, the second, of the remainder, by at most one.
  */
-export const quotient: LibraryFunction = {
+const quotient: LibraryFunction = {
   source: `function quotient(a, d) {
     ${integers("q", "more", "rest")}
-    q = Math.trunc(a / d);
+    q = whole(a / d);
     rest = a - q * d;
-    more = Math.trunc(rest / d);
+    more = whole(rest / d);
     q = q + more;
     rest = rest - more * d;
     if (rest < 0) { q = q - 1; }
@@ -19,6 +25,9 @@ export const quotient: LibraryFunction = {
   }`,
   settings: { argumentTypes: { a: "Integer", d: "Integer" }, returnType: "Integer" },
 };
+
+/** What code that calls `quotient` needs. */
+export const division = [whole, quotient] as const;
 
 /** Sizes and strides of operands that are walked together. */
 export interface Walk {
@@ -61,5 +70,5 @@ export function walk(rank: number, names: readonly string[], index: string, pref
       )
       .join("")}
     ${rank > 0 ? add(0, rest) : ""}`;
-  return { rank, arguments: args, functions: rank > 1 ? [quotient] : [], code };
+  return { rank, arguments: args, functions: rank > 1 ? division : [], code };
 }

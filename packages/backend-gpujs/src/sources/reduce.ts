@@ -1,7 +1,7 @@
 import type { ReduceOp } from "@denoise-rotator/core";
 import type { KernelSource } from "./kernel-source.js";
 import { integers } from "./kernel-source.js";
-import { quotient, walk } from "./positions.js";
+import { division, walk } from "./positions.js";
 
 interface Fold {
   /** The value of nothing, an infinity as the argument `inf`. */
@@ -47,7 +47,7 @@ export function reduceSource(op: ReduceOp, outer: number, inner: number): Kernel
       ...gone.arguments,
       inf: "float",
     },
-    functions: [quotient],
+    functions: division,
     body: `
       ${integers("index", "part", "at", "place")}
       index = quotient(this.thread.x, parts);

@@ -1,0 +1,14 @@
+import { gpujs } from "../src/index.js";
+
+/** Set by CI, which provides an adapter; elsewhere tests that need one run where there is one. */
+export const adapterRequired = process.env.DENOISE_ROTATOR_WEBGPU === "required";
+
+/** Why mode webgpu cannot run here; `undefined` if it can. */
+export async function missingAdapter(): Promise<string | undefined> {
+  try {
+    await (await gpujs({ mode: "webgpu" })).dispose();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
