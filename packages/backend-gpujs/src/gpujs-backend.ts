@@ -49,7 +49,8 @@ interface Settings {
   readonly onNotice: (notice: string) => void;
 }
 
-class Gpujs implements GpujsBackend {
+/** The backend on an open device. */
+export class Gpujs implements GpujsBackend {
   readonly name = "gpujs";
   readonly capabilities: Capabilities;
   readonly kernels: RequiredKernels;
@@ -97,7 +98,13 @@ class Gpujs implements GpujsBackend {
           "split it, or take another backend",
       );
     }
-    const buffer: GpujsBuffer = { byteLength, host: undefined, device: undefined, error: undefined, freed: false };
+    const buffer: GpujsBuffer = {
+      byteLength,
+      host: undefined,
+      device: undefined,
+      error: undefined,
+      freed: false,
+    };
     this.#buffers.add(buffer);
     this.#allocated += byteLength;
     return buffer;

@@ -41,7 +41,10 @@ async function createInstance(): Promise<GPU> {
     );
   }
   if (!module.create) {
-    throw new ModeUnavailableError("webgpu", "the installed package webgpu is too old; npm install webgpu@0.6.2");
+    throw new ModeUnavailableError(
+      "webgpu",
+      "the installed package webgpu is too old; npm install webgpu@0.6.2",
+    );
   }
   return module.create([]);
 }

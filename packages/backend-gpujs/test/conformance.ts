@@ -17,12 +17,24 @@ const options: Record<Mode, ConformanceOptions> = {
   webgpu: {
     runs: 20,
     subnormals: false,
-    tolerances: { add: flushed, sub: flushed, mul: flushed, square: flushed, sum: { ...tolerances.sum, flush: true } },
+    tolerances: {
+      add: flushed,
+      sub: flushed,
+      mul: flushed,
+      square: flushed,
+      sum: { ...tolerances.sum, flush: true },
+    },
   },
   webgl2: {
     runs: 20,
     subnormals: false,
-    tolerances: { add: flushed, sub: flushed, mul: flushed, square: flushed, sum: { ...tolerances.sum, flush: true } },
+    tolerances: {
+      add: flushed,
+      sub: flushed,
+      mul: flushed,
+      square: flushed,
+      sum: { ...tolerances.sum, flush: true },
+    },
   },
 };
 

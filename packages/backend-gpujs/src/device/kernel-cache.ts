@@ -11,7 +11,11 @@ import type { ArgumentKind, KernelSource } from "../sources/kernel-source.js";
 
 /** What kernels of a mode are called in gpu.js, and where their translated text is. */
 const builds = {
-  webgpu: { name: "WebGPUKernel", text: ({ compiledSource }: LibraryKernel) => compiledSource, mark: "@compute" },
+  webgpu: {
+    name: "WebGPUKernel",
+    text: ({ compiledSource }: LibraryKernel) => compiledSource,
+    mark: "@compute",
+  },
   webgl2: {
     name: "WebGL2Kernel",
     text: ({ compiledFragmentShader }: LibraryKernel) => compiledFragmentShader,
@@ -44,7 +48,10 @@ export class KernelCache {
     let kernel = this.#kernels.get(source.name);
     if (!kernel) {
       const names = Object.keys(source.arguments);
-      kernel = this.#instance.createKernel(`function(${names.join(", ")}) { ${source.body} }`, this.#settings(source, length));
+      kernel = this.#instance.createKernel(
+        `function(${names.join(", ")}) { ${source.body} }`,
+        this.#settings(source, length),
+      );
       this.#kernels.set(source.name, kernel);
     } else {
       kernel.setOutput([length]);

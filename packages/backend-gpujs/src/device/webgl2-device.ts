@@ -24,7 +24,10 @@ type GlTextureClass = new (settings: {
 /** gpu.js's fragment shaders. Throws {@link ModeUnavailableError} without WebGL2 or float textures. */
 export function openWebgl2(library: Library): Device {
   if (!library.WebGL2Kernel.isSupported) {
-    throw new ModeUnavailableError("webgl2", "there is no WebGL2 here; use a browser that has it, or ask for another mode");
+    throw new ModeUnavailableError(
+      "webgl2",
+      "there is no WebGL2 here; use a browser that has it, or ask for another mode",
+    );
   }
   if (!library.WebGL2Kernel.features?.isFloatRead) {
     throw new ModeUnavailableError(
@@ -32,7 +35,12 @@ export function openWebgl2(library: Library): Device {
       "WebGL2 has no float textures here (EXT_color_buffer_float); ask for another mode",
     );
   }
-  const kernels = new KernelCache("webgl2", new library({ mode: "webgl2" }), library.WebGL2Kernel, "ArrayTexture(1)");
+  const kernels = new KernelCache(
+    "webgl2",
+    new library({ mode: "webgl2" }),
+    library.WebGL2Kernel,
+    "ArrayTexture(1)",
+  );
   // Results have their class and context from a first kernel, which proves that this mode builds what it should.
   const first = kernels.get(fillSource, 1);
   (first(0, 0) as DeviceHandle).delete();

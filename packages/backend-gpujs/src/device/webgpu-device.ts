@@ -15,10 +15,12 @@ async function acquire(library: Library): Promise<WebgpuContext> {
   try {
     return await library.WebGPUContext.acquire();
   } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const what = message.includes("no adapter") ? "there is WebGPU but no adapter" : message;
     throw new ModeUnavailableError(
       "webgpu",
-      `${cause instanceof Error ? cause.message : cause}; check the graphics driver (Node on a machine without a GPU: a Vulkan ` +
-        "driver in software such as SwiftShader; Chromium: --enable-unsafe-webgpu), or ask for another mode",
+      `${what}; install the graphics driver (without a GPU: one in software, such as SwiftShader or lavapipe, named in ` +
+        "VK_DRIVER_FILES; Chromium: --enable-unsafe-webgpu), or ask for another mode",
       { cause },
     );
   }
@@ -111,7 +113,9 @@ export async function openWebgpu(library: Library): Promise<Device> {
       failure = undefined;
       if (!error) return;
       if (error.constructor.name === "GPUOutOfMemoryError") {
-        throw new OutOfMemoryError(`gpujs: the WebGPU device is out of memory (${error.message}); free tensors first`);
+        throw new OutOfMemoryError(
+          `gpujs: the WebGPU device is out of memory (${error.message}); free tensors first`,
+        );
       }
       throw new KernelError(`the WebGPU device refused a command: ${error.message}`);
     },

@@ -13,8 +13,7 @@ export function collapse(shape: Shape, strides: readonly (readonly number[])[]):
   for (let axis = 0; axis < shape.length; axis++) {
     const dim = shape[axis]!;
     if (dim === 1) continue;
-    const continues =
-      dims.length > 0 && strides.every((own, i) => steps[i]!.at(-1) === own[axis]! * dim);
+    const continues = dims.length > 0 && strides.every((own, i) => steps[i]!.at(-1) === own[axis]! * dim);
     if (continues) {
       dims[dims.length - 1] = dims.at(-1)! * dim;
       for (const [i, own] of strides.entries()) steps[i]![steps[i]!.length - 1] = own[axis]!;

@@ -30,7 +30,11 @@ export type Enqueue = (name: string, effects: Effects, work: (run: Executor) => 
 
 /** The kernels of the contract; `onHost` hears of those in {@link hostKernels}. */
 export function bindKernels(enqueue: Enqueue, onHost: (kernel: HostKernel) => void): RequiredKernels {
-  const borrow = (name: HostKernel, effects: Effects, call: (run: Executor, read: readonly Operand[], changed: readonly Operand[]) => void) => {
+  const borrow = (
+    name: HostKernel,
+    effects: Effects,
+    call: (run: Executor, read: readonly Operand[], changed: readonly Operand[]) => void,
+  ) => {
     onHost(name);
     enqueue(name, effects, (run) => run.onHost(effects, (read, changed) => call(run, read, changed)));
   };
@@ -41,7 +45,9 @@ export function bindKernels(enqueue: Enqueue, onHost: (kernel: HostKernel) => vo
     binary: (op, a, b, out) =>
       enqueue(op, { read: [a, b], written: [out] }, (run) => binary(run, op, a, b, out)),
     select: (condition, a, b, out) =>
-      enqueue("select", { read: [condition, a, b], written: [out] }, (run) => select(run, condition, a, b, out)),
+      enqueue("select", { read: [condition, a, b], written: [out] }, (run) =>
+        select(run, condition, a, b, out),
+      ),
     reduce: (op, x, axes, out) =>
       enqueue(op, { read: [x], written: [out] }, (run) => reduce(run, op, x, axes, out)),
     matmul: (a, b, out, options) =>

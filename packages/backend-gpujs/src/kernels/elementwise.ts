@@ -100,5 +100,8 @@ export async function select(
     bValues: await run.array(b),
     ...walkArguments(axes, ["c", "a", "b"], [condition.offset, a.offset, b.offset]),
   };
-  return run.store(out, await run.memory.device.run(selectSource(axes.shape.length), args, sizeOf(out.shape)));
+  return run.store(
+    out,
+    await run.memory.device.run(selectSource(axes.shape.length), args, sizeOf(out.shape)),
+  );
 }

@@ -1,9 +1,4 @@
-import {
-  contiguousStrides,
-  type DeviceBuffer,
-  type Operand,
-  sizeOf,
-} from "@denoise-rotator/core";
+import { contiguousStrides, type DeviceBuffer, type Operand, sizeOf } from "@denoise-rotator/core";
 import type { DeviceArray } from "../device/device.js";
 import { bufferOf, coversBuffer, type GpujsBuffer, kindOf, lengthOf } from "../memory/buffer.js";
 import { type Memory, toBytes, toFloats } from "../memory/memory.js";
@@ -89,7 +84,11 @@ export class Executor {
    * `updated` operands are read and written, `written` ones written only.
    */
   async onHost(
-    operands: { readonly read?: readonly Operand[]; readonly updated?: readonly Operand[]; readonly written?: readonly Operand[] },
+    operands: {
+      readonly read?: readonly Operand[];
+      readonly updated?: readonly Operand[];
+      readonly written?: readonly Operand[];
+    },
     call: (read: readonly Operand[], changed: readonly Operand[]) => void,
   ): Promise<void> {
     const { read = [], updated = [], written = [] } = operands;
@@ -120,7 +119,9 @@ export class Executor {
       return { operand: { ...x, buffer: host }, async giveBack() {} };
     }
     const { host } = this.memory;
-    const bytes = filled ? await this.readWindow(x) : new Uint8Array(sizeOf(x.shape) * (kind === "f32" ? 4 : 1));
+    const bytes = filled
+      ? await this.readWindow(x)
+      : new Uint8Array(sizeOf(x.shape) * (kind === "f32" ? 4 : 1));
     const copy = host.allocate(bytes.length);
     temporary.push(copy);
     host.write(copy, 0, bytes);

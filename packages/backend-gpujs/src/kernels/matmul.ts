@@ -54,4 +54,5 @@ export async function matmul(
   return run.store(out, await run.memory.device.run(source, args, sizeOf(out.shape)));
 }
 
-const canRead = (run: Executor, x: Operand): boolean => x.shape.at(-1) === 0 || x.shape.at(-2) === 0 || run.takes(x);
+const canRead = (run: Executor, x: Operand): boolean =>
+  x.shape.at(-1) === 0 || x.shape.at(-2) === 0 || run.takes(x);

@@ -97,7 +97,9 @@ export function loadLibrary(): Promise<Library> {
   loading ??= import("gpu.js/dist/gpu-browser.js").then((module) => {
     const library = (module.default ?? module) as Library;
     if (typeof library !== "function") {
-      throw new BackendError("gpujs: gpu.js did not load as a class; let your bundler handle CommonJS modules");
+      throw new BackendError(
+        "gpujs: gpu.js did not load as a class; let your bundler handle CommonJS modules",
+      );
     }
     return library;
   });

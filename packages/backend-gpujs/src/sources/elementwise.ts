@@ -68,7 +68,12 @@ const binaryFormulas: Record<BinaryOp, Formula> = {
   logicalOr: just("if (a === 0) { if (b === 0) { return 0; } } return 1;"),
 };
 
-function elementwise(name: string, rank: number, operands: readonly string[], formula: Formula): KernelSource {
+function elementwise(
+  name: string,
+  rank: number,
+  operands: readonly string[],
+  formula: Formula,
+): KernelSource {
   const positions = walk(rank, operands, "this.thread.x");
   const values = (operand: string) => `${operand}Values`;
   const limits: Record<string, ArgumentKind> = formula.limits ? { inf: "float", nan: "float" } : {};

@@ -9,7 +9,7 @@ import { division, walk } from "./positions.js";
 export function matmulSource(rank: number, accumulate: boolean): KernelSource {
   const operands = accumulate ? ["a", "b", "o"] : ["a", "b"];
   const batch = walk(rank, operands, "matrix");
-  const old = accumulate ? { oValues: "array", oRow: "integer" } as const : {};
+  const old = accumulate ? ({ oValues: "array", oRow: "integer" } as const) : {};
   return {
     name: `matmul${accumulate ? " accumulate" : ""}/${rank}`,
     arguments: {
