@@ -1,4 +1,11 @@
+import { existsSync } from "node:fs";
 import { gpujs } from "../src/index.js";
+
+/** Debian's chromium brings a software Vulkan driver; it serves where none is named. */
+const debianDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+if (process.env.VK_DRIVER_FILES === undefined && existsSync(debianDriver)) {
+  process.env.VK_DRIVER_FILES = debianDriver;
+}
 
 /** Set by CI, which provides an adapter; elsewhere tests that need one run where there is one. */
 export const adapterRequired = process.env.DENOISE_ROTATOR_WEBGPU === "required";
