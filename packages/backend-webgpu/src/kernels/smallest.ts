@@ -161,16 +161,16 @@ fn main(
   let limit = workgroupUniformLoad(&known);
   let wanted = workgroupUniformLoad(&remaining);
   let run = (params.group + ${invocations - 1}u) / ${invocations}u;
-  let from = min(local * run, params.group);
-  let end = min(from + run, params.group);
+  let begin = min(local * run, params.group);
+  let end = min(begin + run, params.group);
   var own = 0u;
-  for (var j = from; j < end; j++) { own += select(0u, 1u, keyAt(start + j) == limit); }
+  for (var j = begin; j < end; j++) { own += select(0u, 1u, keyAt(start + j) == limit); }
   ties[local] = own;
   workgroupBarrier();
   var before = 0u;
   for (var k = 0u; k < local; k++) { before += ties[k]; }
   if (before < wanted && before + own >= wanted) {
-    var j = from;
+    var j = begin;
     loop {
       if (keyAt(start + j) == limit) { before++; }
       if (before == wanted) { break; }
