@@ -11,7 +11,9 @@ function tied(count: number): Float32Array {
   const random = new Random(3);
   const specials = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0];
   return Float32Array.from({ length: count }, () =>
-    random.next() < 0.05 ? specials[random.integer(4)]! : random.integer(Math.ceil(count / 8)) - Math.ceil(count / 16),
+    random.next() < 0.05
+      ? specials[random.integer(4)]!
+      : random.integer(Math.ceil(count / 8)) - Math.ceil(count / 16),
   );
 }
 
