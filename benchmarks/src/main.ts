@@ -53,6 +53,14 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       const result = await runAblation({ ...options, progress });
       return { result, text: ablationReport(result) };
     }
+    case "smollm2": {
+      const { gguf } = options;
+      if (gguf === undefined) throw new UsageError("smollm2: give the model's file by --gguf");
+      const { runSmollm2 } = await import("./suites/smollm2.js");
+      const { smollm2Report } = await import("./report/smollm2-report.js");
+      const result = await runSmollm2({ ...options, gguf, progress });
+      return { result, text: smollm2Report(result) };
+    }
     case "reference": {
       const { referenceRows, referenceTable } = await import("./suites/reference.js");
       const { engineVersions, machine } = await import("./machine.js");

@@ -16,10 +16,13 @@ export interface JobResult {
   readonly versions: Readonly<Record<string, string>>;
 }
 
+/** What the store must know of a result. */
+export type StoredResult = Pick<JobResult, "key" | "versions">;
+
 /** Results of finished jobs, one JSON object a line, so that a run cut short loses nothing. */
-export class ResultStore {
+export class ResultStore<Result extends StoredResult = JobResult> {
   readonly #path: string;
-  readonly #results = new Map<string, JobResult>();
+  readonly #results = new Map<string, Result>();
 
   /** Reads what is there, or with `resume: false` starts anew. A last line cut short by a crash is left out. */
   constructor(path: string, { resume, version }: { readonly resume: boolean; readonly version: string }) {
@@ -30,29 +33,29 @@ export class ResultStore {
       return;
     }
     for (const line of readFileSync(path, "utf8").split("\n")) {
-      const result = parse(line);
+      const result = parse<Result>(line);
       if (result?.versions["denoise-rotator"] === version) this.#results.set(result.key, result);
     }
   }
 
-  get(key: string): JobResult | undefined {
+  get(key: string): Result | undefined {
     return this.#results.get(key);
   }
 
-  get all(): readonly JobResult[] {
+  get all(): readonly Result[] {
     return [...this.#results.values()];
   }
 
-  add(result: JobResult): void {
+  add(result: Result): void {
     this.#results.set(result.key, result);
     mkdirSync(dirname(this.#path), { recursive: true });
     appendFileSync(this.#path, `${JSON.stringify(result)}\n`);
   }
 }
 
-function parse(line: string): JobResult | undefined {
+function parse<Result>(line: string): Result | undefined {
   try {
-    return JSON.parse(line) as JobResult;
+    return JSON.parse(line) as Result;
   } catch {
     return undefined;
   }

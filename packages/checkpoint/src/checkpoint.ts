@@ -1,115 +1,65 @@
-import { join } from "node:path";
-import type { StorageDType } from "./dtypes.js";
-import { CheckpointError } from "./errors.js";
-import type { OpenSource } from "./json-file.js";
-import type { SafetensorsHeader, TensorInfo } from "./safetensors-header.js";
-import { type ReadOptions, SafetensorsFile } from "./safetensors-reader.js";
-import { missingTensor } from "./suggest.js";
+import type { WeightDType } from "./dtypes.js";
+import type { ReadOptions } from "./safetensors-reader.js";
+import type { Tokenizer } from "./tokenizer.js";
 
-/** The tensors of a checkpoint directory, read by ranges from whichever shard holds them. See `openCheckpoint`. */
-export class Checkpoint implements AsyncDisposable {
-  readonly directory: string;
-  /** `config.json` as it is; `parseDecoderConfig` checks and names its values. */
+/** A file that belongs to a model beside its weights and `config.json`. */
+export interface CompanionFile {
+  /** Name as in a Hugging Face directory, e.g. `tokenizer.json`. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A model on disk: its configuration, tokenizer, and tensors under the names that Hugging Face gives them, read by ranges
+ * when asked for. A directory of safetensors or one GGUF file, see `openCheckpoint`.
+ */
+export interface Checkpoint extends AsyncDisposable {
+  /** What it was opened from: a directory or a file. */
+  readonly path: string;
+  /** The JSON of `config.json`, in the dialect of transformers; `parseDecoderConfig` checks and names its values. */
   readonly config: Readonly<Record<string, unknown>>;
-  readonly #shardOf: ReadonlyMap<string, string>;
-  readonly #headers: ReadonlyMap<string, SafetensorsHeader>;
-  readonly #openSource: OpenSource;
-  readonly #files = new Map<string, Promise<SafetensorsFile>>();
-  #closed = false;
-
-  /** @internal Use `openCheckpoint`. */
-  constructor(
-    directory: string,
-    config: Readonly<Record<string, unknown>>,
-    shardOf: ReadonlyMap<string, string>,
-    headers: ReadonlyMap<string, SafetensorsHeader>,
-    openSource: OpenSource,
-  ) {
-    this.directory = directory;
-    this.config = config;
-    this.#shardOf = shardOf;
-    this.#headers = headers;
-    this.#openSource = openSource;
-  }
-
+  /** What messages about `config` call its file. */
+  readonly configFile: string;
   /** The tensors' names, in the order of the index or of the file. */
-  get names(): string[] {
-    return [...this.#shardOf.keys()];
-  }
+  readonly names: string[];
 
-  has(name: string): boolean {
-    return this.#shardOf.has(name);
-  }
+  has(name: string): boolean;
 
-  shape(name: string): readonly number[] {
-    return this.#info(name).shape;
-  }
+  /** Sizes of its axes; matrices are `[out, in]`. */
+  shape(name: string): readonly number[];
 
-  /** The dtype it is stored in. */
-  dtype(name: string): StorageDType {
-    return this.#info(name).dtype;
-  }
+  /** What it is stored as, in lower case: `bf16`, `i64`, in a GGUF file also `q4_k` and the like. */
+  dtype(name: string): string;
+
+  /**
+   * The dtype to store its values as when they are written again: the stored one; bf16 where the file holds them
+   * quantised in blocks. Tensors that hold no weights are errors.
+   */
+  weightDType(name: string): WeightDType;
 
   /** Path of the file that holds the tensor, for messages. */
-  fileOf(name: string): string {
-    return join(this.directory, this.#shard(name));
-  }
+  fileOf(name: string): string;
 
   /** The tensor's bytes as they are stored. */
-  async read(
-    name: string,
-  ): Promise<{ dtype: StorageDType; shape: readonly number[]; bytes: Uint8Array<ArrayBuffer> }> {
-    return (await this.#file(name)).read(name);
-  }
+  read(name: string): Promise<{ dtype: string; shape: readonly number[]; bytes: Uint8Array<ArrayBuffer> }>;
 
-  /** All values of an f32, f16 or bf16 tensor, row-major; NaN and infinity are errors. */
-  async readFloat32(name: string, options?: ReadOptions): Promise<Float32Array<ArrayBuffer>> {
-    return (await this.#file(name)).readFloat32(name, options);
-  }
+  /** All values of a tensor of weights, row-major; NaN and infinity are errors. */
+  readFloat32(name: string, options?: ReadOptions): Promise<Float32Array<ArrayBuffer>>;
 
   /** Rows `[begin, end)` of a matrix, row-major; only their bytes are read. */
-  async readRows(
+  readRows(
     name: string,
     begin: number,
     end: number,
     options?: ReadOptions,
-  ): Promise<Float32Array<ArrayBuffer>> {
-    return (await this.#file(name)).readRows(name, begin, end, options);
-  }
+  ): Promise<Float32Array<ArrayBuffer>>;
 
-  /** Closes the shards that were opened. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    const files = [...this.#files.values()];
-    this.#files.clear();
-    for (const file of files) await (await file.catch(() => undefined))?.close();
-  }
+  /** The model's tokenizer; rejects where there is none. */
+  openTokenizer(): Promise<Tokenizer>;
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+  /** Tokenizer, chat template, licence: what a copy of the model should have beside its weights. */
+  companions(): AsyncIterable<CompanionFile>;
 
-  #shard(name: string): string {
-    const shard = this.#shardOf.get(name);
-    if (shard === undefined) throw missingTensor(this.directory, name, this.#shardOf.keys());
-    return shard;
-  }
-
-  #info(name: string): TensorInfo {
-    return this.#headers.get(this.#shard(name))!.tensors.get(name)!;
-  }
-
-  async #file(name: string): Promise<SafetensorsFile> {
-    const shard = this.#shard(name);
-    if (this.#closed)
-      throw new CheckpointError("CLOSED", `${this.directory}: the checkpoint is already closed`);
-    let file = this.#files.get(shard);
-    if (!file) {
-      file = this.#openSource(join(this.directory, shard)).then(
-        (source) => new SafetensorsFile(source, this.#headers.get(shard)!),
-      );
-      this.#files.set(shard, file);
-    }
-    return file;
-  }
+  /** Closes the files that were opened. */
+  close(): Promise<void>;
 }

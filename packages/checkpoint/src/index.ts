@@ -1,4 +1,4 @@
-export { Checkpoint } from "./checkpoint.js";
+export type { Checkpoint, CompanionFile } from "./checkpoint.js";
 export {
   type CheckpointLayout,
   CheckpointWriter,
@@ -15,10 +15,16 @@ export {
 } from "./decoder-config.js";
 export { isWeightDType, type StorageDType, storageBits, type WeightDType } from "./dtypes.js";
 export { CheckpointError, type CheckpointErrorCode } from "./errors.js";
+export { type BlockSize, blockSizes, type GgufType, ggufTypes } from "./gguf/block-types.js";
+export { configFromGguf } from "./gguf/config-from-gguf.js";
+export { dequantize } from "./gguf/dequantize.js";
+export { GgufCheckpoint, openGguf } from "./gguf/gguf-checkpoint.js";
+export { type GgufHeader, type GgufTensor, readGgufHeader } from "./gguf/read-header.js";
 export type { OpenSource } from "./json-file.js";
 export { limits } from "./limits.js";
 export { type OpenCheckpointOptions, openCheckpoint, readConfigJson } from "./open-checkpoint.js";
 export type { RopeScaling } from "./rope-config.js";
+export { SafetensorsCheckpoint } from "./safetensors-checkpoint.js";
 export type { SafetensorsHeader, TensorInfo } from "./safetensors-header.js";
 export type { WriteEntry } from "./safetensors-layout.js";
 export { openSafetensors, type ReadOptions, SafetensorsFile } from "./safetensors-reader.js";

@@ -14,4 +14,24 @@ export const limits = {
   indexBytes: 100_000_000,
   /** Bytes of `tokenizer.json`. */
   tokenizerBytes: 200_000_000,
+  /** Bytes of any other file that is copied along with a model. */
+  companionBytes: 200_000_000,
+  /** Bytes of a GGUF file before its tensors' data. The largest vocabularies take a third. */
+  ggufHeaderBytes: 40_000_000,
+  /** Keys of a GGUF file's metadata. */
+  ggufKeys: 65_536,
+  /** Bytes of a key of it, as the format has it. */
+  ggufKeyBytes: 65_535,
+  /** Bytes of one string in it; chat templates have a tenth. */
+  ggufStringBytes: 400_000,
+  /** Elements of one array in it. */
+  ggufArrayLength: 1_000_000,
+  /** Axes of a tensor of GGUF, as the format has it. */
+  ggufRank: 4,
+  /** Size of one of them. */
+  ggufDimension: 2 ** 32,
+  /** Bytes that tensors are aligned to. */
+  ggufAlignment: 2 ** 20,
+  /** Bytes of the factors of rotary frequencies in GGUF. */
+  ggufRopeBytes: 65_536,
 } as const;

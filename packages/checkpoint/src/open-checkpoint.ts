@@ -1,10 +1,12 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileSource } from "@denoise-rotator/hub";
-import { Checkpoint } from "./checkpoint.js";
+import type { Checkpoint } from "./checkpoint.js";
 import { CheckpointError } from "./errors.js";
+import { openGguf } from "./gguf/gguf-checkpoint.js";
 import { type OpenSource, openIfPresent, readJsonObject } from "./json-file.js";
 import { limits } from "./limits.js";
+import { SafetensorsCheckpoint } from "./safetensors-checkpoint.js";
 import type { SafetensorsHeader } from "./safetensors-header.js";
 import { readSafetensorsHeader } from "./safetensors-reader.js";
 import { indexFile, parseShardIndex, singleFile } from "./shard-index.js";
@@ -15,16 +17,29 @@ export interface OpenCheckpointOptions {
 }
 
 /**
- * Opens a checkpoint directory in the Hugging Face layout: `config.json` beside `model.safetensors`, or beside shards
- * and `model.safetensors.index.json`. All headers are read and checked now, weights only when asked for.
+ * Opens a checkpoint: a directory in the Hugging Face layout (`config.json` beside `model.safetensors`, or beside shards
+ * and `model.safetensors.index.json`), or a GGUF file, by its ending. All headers are read and checked now, weights only
+ * when asked for.
  * @throws {CheckpointError} naming file and tensor, if anything is missing, damaged or contradictory.
  */
-export async function openCheckpoint(
-  directory: string,
-  options: OpenCheckpointOptions = {},
-): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, options: OpenCheckpointOptions = {}): Promise<Checkpoint> {
   const openSource = options.openSource ?? fileSource;
-  if (!options.openSource) await checkDirectory(directory);
+  if (/\.gguf$/i.test(path) && !(await isDirectory(path))) return openGgufFile(path, openSource);
+  if (!options.openSource) await checkDirectory(path);
+  return openDirectory(path, openSource);
+}
+
+async function openGgufFile(path: string, openSource: OpenSource): Promise<Checkpoint> {
+  const source = await openSource(path);
+  try {
+    return await openGguf(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+async function openDirectory(directory: string, openSource: OpenSource): Promise<Checkpoint> {
   const config = await readConfigJson(directory, openSource);
   const shardOf = await readShardMap(directory, openSource);
   const headers = new Map<string, SafetensorsHeader>();
@@ -43,7 +58,7 @@ export async function openCheckpoint(
       }
     }
   } else for (const name of headers.get(singleFile)!.tensors.keys()) tensors.set(name, singleFile);
-  return new Checkpoint(directory, config, tensors, headers, openSource);
+  return new SafetensorsCheckpoint(directory, config, tensors, headers, openSource);
 }
 
 /** The JSON of a directory's `config.json`. */
@@ -56,10 +71,15 @@ export async function readConfigJson(
   throw new CheckpointError("NOT_FOUND", `${directory}: has no config.json; is it a checkpoint directory?`);
 }
 
+const isDirectory = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+
 async function checkDirectory(directory: string): Promise<void> {
   const stats = await stat(directory).catch(() => undefined);
   if (stats?.isDirectory()) return;
-  const why = stats ? "is a file; give the directory that holds config.json" : "no such directory";
+  const why = stats
+    ? "is a file; give the directory that holds config.json, or a file that ends in .gguf"
+    : "no such directory";
   throw new CheckpointError("NOT_FOUND", `${directory}: ${why}`);
 }
 

@@ -2,6 +2,7 @@ import { parseFormatName, type StorageDType, storageBits } from "./dtypes.js";
 import { CheckpointError } from "./errors.js";
 import { duplicateKey } from "./json-keys.js";
 import { limits } from "./limits.js";
+import { shorten } from "./names.js";
 
 /** Where a tensor lies and what it holds. */
 export interface TensorInfo {
@@ -166,9 +167,3 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** Names from a stranger's file, short enough for one line. */
-function shorten(text: string): string {
-  const line = text.replace(/\p{Cc}/gu, "?");
-  return line.length > 80 ? `${line.slice(0, 77)}…` : line;
-}

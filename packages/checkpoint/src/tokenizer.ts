@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import { fileSource } from "@denoise-rotator/hub";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { CheckpointError } from "./errors.js";
-import { openIfPresent, readJsonObject } from "./json-file.js";
+import { type OpenSource, openIfPresent, readJsonObject } from "./json-file.js";
 import { limits } from "./limits.js";
 import { type PieceEncoder, pieceEncoder } from "./piece-encoder.js";
 
@@ -19,8 +20,11 @@ export interface DecodeOptions {
  * Opens the `tokenizer.json` of a directory; `tokenizer_config.json` beside it names the special tokens.
  * @throws {CheckpointError} `NOT_FOUND` or `TOKENIZER`, naming the file.
  */
-export async function openTokenizer(directory: string): Promise<Tokenizer> {
-  const source = await openIfPresent(directory, "tokenizer.json");
+export async function openTokenizer(
+  directory: string,
+  openSource: OpenSource = fileSource,
+): Promise<Tokenizer> {
+  const source = await openIfPresent(directory, "tokenizer.json", openSource);
   if (!source) {
     throw new CheckpointError(
       "NOT_FOUND",
@@ -28,7 +32,7 @@ export async function openTokenizer(directory: string): Promise<Tokenizer> {
     );
   }
   const json = await readJsonObject(source, limits.tokenizerBytes);
-  const settings = await openIfPresent(directory, "tokenizer_config.json");
+  const settings = await openIfPresent(directory, "tokenizer_config.json", openSource);
   const config = settings ? await readJsonObject(settings, limits.configBytes) : {};
   return new Tokenizer(json, config, join(directory, "tokenizer.json"));
 }

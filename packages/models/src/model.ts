@@ -1,9 +1,4 @@
-import {
-  type Checkpoint,
-  type DecoderConfig,
-  openTokenizer,
-  type Tokenizer,
-} from "@denoise-rotator/checkpoint";
+import type { Checkpoint, DecoderConfig, Tokenizer } from "@denoise-rotator/checkpoint";
 import type { LanguageModel, LogLikelihoodOptions } from "@denoise-rotator/contracts";
 import { type Backend, breathe, type Tensor, tidy } from "@denoise-rotator/core";
 import { Activations } from "./activations.js";
@@ -19,7 +14,7 @@ import { checkWindows } from "./windows.js";
  * are there at a time.
  */
 export class Model implements LanguageModel, WeightSource, AsyncDisposable {
-  /** Directory it was opened from. */
+  /** Path it was opened from. */
   readonly name: string;
   readonly config: DecoderConfig;
   readonly family: DecoderFamily;
@@ -30,7 +25,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
 
   /** @internal Use `openModel`. */
   constructor(source: WeightSource, activationBatch: number | undefined) {
-    this.name = source.checkpoint.directory;
+    this.name = source.checkpoint.path;
     this.config = source.config;
     this.family = source.family;
     this.checkpoint = source.checkpoint;
@@ -45,9 +40,9 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     return this.config.maxPositionEmbeddings;
   }
 
-  /** Read from `tokenizer.json` when first asked for; rejects where there is none. */
+  /** Read when first asked for; rejects where there is none. */
   get tokenizer(): Promise<Tokenizer> {
-    this.#tokenizer ??= openTokenizer(this.checkpoint.directory);
+    this.#tokenizer ??= this.checkpoint.openTokenizer();
     return this.#tokenizer;
   }
 

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { openCheckpoint, parseDecoderConfig } from "@denoise-rotator/checkpoint";
 import type { Backend } from "@denoise-rotator/core";
 import type { DecoderFamily } from "./families/family.js";
@@ -16,16 +15,16 @@ export interface OpenModelOptions {
 }
 
 /**
- * Opens a checkpoint directory in the Hugging Face layout. Headers and `config.json` are read and checked against each
- * other; weights are read when they are needed.
+ * Opens a checkpoint: a directory in the Hugging Face layout, or a GGUF file. Headers and configuration are read and
+ * checked against each other; weights are read when they are needed.
  *
  * @throws {CheckpointError} naming file and tensor or key.
  */
-export async function openModel(directory: string, options: OpenModelOptions): Promise<Model> {
-  const checkpoint = await openCheckpoint(directory);
+export async function openModel(path: string, options: OpenModelOptions): Promise<Model> {
+  const checkpoint = await openCheckpoint(path);
   try {
     const { families = knownFamilies, device, activationBatch } = options;
-    const config = parseDecoderConfig(checkpoint.config, families, join(directory, "config.json"));
+    const config = parseDecoderConfig(checkpoint.config, families, checkpoint.configFile);
     const family = families.find(({ modelType }) => modelType === config.modelType)!;
     checkTensors(checkpoint, config, family);
     return new Model({ checkpoint, config, family, device }, activationBatch);

@@ -1,5 +1,4 @@
-import { copyFile, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, writeFile } from "node:fs/promises";
 import { CheckpointWriter, type DecoderConfig, type WeightDType } from "@denoise-rotator/checkpoint";
 import { eye, fromTyped, OptionError, type Tensor, tidy } from "@denoise-rotator/core";
 import { OutputDirectory } from "@denoise-rotator/hub";
@@ -24,13 +23,6 @@ export interface ModelOutputOptions {
 
 /** Elements of embedding and head transformed at once. */
 const chunkElements = 2 ** 20;
-
-/** Files beside the weights that belong to a model. */
-const companions = [
-  ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
-  ...["vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "generation_config.json"],
-  ...["LICENSE", "LICENSE.txt", "NOTICE", "USE_POLICY.md"],
-];
 
 /**
  * Writes a changed model block by block; appears at its path with `finish`, or not at all.
@@ -129,9 +121,8 @@ export class ModelOutput implements AsyncDisposable {
     await this.#writer.finish();
     await writeFile(this.#directory.path("config.json"), `${JSON.stringify(this.#config, null, 2)}\n`);
     if (rotated) await copyFile(loaderPath, this.#directory.path(loaderFile));
-    for (const file of companions) {
-      const bytes = await readFile(join(checkpoint.directory, file)).catch(ignoreMissing);
-      if (bytes) await writeFile(this.#directory.path(file), bytes);
+    for await (const { name, bytes } of checkpoint.companions()) {
+      await writeFile(this.#directory.path(name), bytes);
     }
     await this.#directory.commit();
   }
@@ -190,8 +181,4 @@ function outputForm(
 function exitOf({ residualBasis: R, outputMap: V }: LoadedBlock): Tensor | undefined {
   if (V && R) return V.matmul(R);
   return (V ?? R)?.alias();
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT") throw error;
 }

@@ -1,9 +1,4 @@
-import {
-  CheckpointError,
-  isWeightDType,
-  type WeightDType,
-  type WriteEntry,
-} from "@denoise-rotator/checkpoint";
+import type { WeightDType, WriteEntry } from "@denoise-rotator/checkpoint";
 import type { WeightSource } from "../load-block.js";
 import { blockTensorNames, blockTensors, outerTensors } from "../tensor-layout.js";
 import type { OutputForm } from "./output-config.js";
@@ -29,11 +24,5 @@ export function planOutput(source: WeightSource, form: OutputForm): WriteEntry[]
 /** The dtype a tensor has; an untied head has its embedding's. */
 function sourceDType({ checkpoint, config, family }: WeightSource, name: string): WeightDType {
   const untied = name === family.head && config.tieWordEmbeddings;
-  const from = untied ? family.embedding : name;
-  const dtype = checkpoint.dtype(from);
-  if (isWeightDType(dtype)) return dtype;
-  throw new CheckpointError(
-    "WRONG_DTYPE",
-    `${checkpoint.fileOf(from)}: tensor "${from}" is ${dtype}, weights must be f32, f16 or bf16`,
-  );
+  return checkpoint.weightDType(untied ? family.embedding : name);
 }

@@ -1,0 +1,145 @@
+import { didYouMean } from "../suggest.js";
+import { MetadataFields } from "./metadata-fields.js";
+import type { GgufHeader, GgufTensor } from "./read-header.js";
+import { llama3Scaling } from "./rope-scaling.js";
+
+/** How an architecture of GGUF is called in `config.json`. */
+interface Architecture {
+  readonly modelType: string;
+  readonly className: string;
+}
+
+const architectures: ReadonlyMap<string, Architecture> = new Map([
+  ["llama", { modelType: "llama", className: "LlamaForCausalLM" }],
+  ["qwen2", { modelType: "qwen2", className: "Qwen2ForCausalLM" }],
+  ["qwen3", { modelType: "qwen3", className: "Qwen3ForCausalLM" }],
+]);
+
+/** GGUF has no architecture of its own for it: llama with a sliding window. */
+const mistral: Architecture = { modelType: "mistral", className: "MistralForCausalLM" };
+
+/** The file's `general.architecture`. */
+function architectureOf(fields: MetadataFields): string {
+  const name = fields.required("general.architecture", fields.string);
+  if (architectures.has(name)) return name;
+  const known = [...architectures.keys()];
+  throw fields.error(
+    "general.architecture",
+    `is "${name.slice(0, 60)}"${didYouMean(name.slice(0, 60), known)}; supported: ${known.join(", ")}`,
+    "UNSUPPORTED_MODEL",
+  );
+}
+
+/**
+ * The `config.json` of a GGUF file's model, in the dialect of transformers 4, from its metadata and the shapes of its
+ * tensors. `ropeFactors` are the values of `rope_freqs.weight`, where there is one.
+ *
+ * @throws {CheckpointError} `CONFIG` or `UNSUPPORTED_MODEL`, naming file and key.
+ */
+export function configFromGguf(
+  file: string,
+  header: GgufHeader,
+  ropeFactors?: ArrayLike<number>,
+): Record<string, unknown> {
+  const fields = new MetadataFields(file, header.metadata);
+  const name = architectureOf(fields);
+  const at = (key: string) => `${name}.${key}`;
+  const need = (key: string) => fields.required(at(key), fields.count);
+  if ((fields.count(at("expert_count")) ?? 0) > 0) {
+    throw fields.error(
+      at("expert_count"),
+      "is not 0: mixtures of experts are not supported",
+      "UNSUPPORTED_MODEL",
+    );
+  }
+  const window = fields.count(at("attention.sliding_window"));
+  const { modelType, className } = name === "llama" && window ? mistral : architectures.get(name)!;
+  const heads = need("attention.head_count");
+  const hiddenSize = need("embedding_length");
+  const headDim = readHeadDim(fields, at, hiddenSize / heads);
+  const ropeTheta = fields.single(at("rope.freq_base")) ?? 10_000;
+  const has = (tensor: string) => header.tensors.has(tensor);
+  return {
+    architectures: [className],
+    model_type: modelType,
+    hidden_size: hiddenSize,
+    intermediate_size: need("feed_forward_length"),
+    num_hidden_layers: need("block_count"),
+    num_attention_heads: heads,
+    num_key_value_heads: fields.count(at("attention.head_count_kv")) ?? heads,
+    head_dim: headDim,
+    vocab_size: header.tensors.get("token_embd.weight")?.shape[0] ?? need("vocab_size"),
+    max_position_embeddings: need("context_length"),
+    rms_norm_eps: fields.required(at("attention.layer_norm_rms_epsilon"), fields.single),
+    rope_theta: ropeTheta,
+    rope_scaling: readScaling(
+      fields,
+      at,
+      () => ropeFactors && llama3Scaling(ropeFactors, { file, headDim, ropeTheta }),
+    ),
+    hidden_act: "silu",
+    ...(modelType === "llama"
+      ? { attention_bias: has("blk.0.attn_q.bias"), mlp_bias: has("blk.0.ffn_gate.bias") }
+      : {}),
+    ...(window
+      ? { sliding_window: window, ...(modelType === "mistral" ? {} : { use_sliding_window: true }) }
+      : {}),
+    tie_word_embeddings: !has("output.weight"),
+    ...tokenIds(fields),
+    torch_dtype: storedDType(header.tensors),
+  };
+}
+
+function readHeadDim(fields: MetadataFields, at: (key: string) => string, otherwise: number): number {
+  const headDim = fields.count(at("attention.key_length")) ?? otherwise;
+  for (const key of ["attention.value_length", "rope.dimension_count"].map(at)) {
+    const found = fields.count(key) ?? headDim;
+    if (found === headDim) continue;
+    throw fields.error(
+      key,
+      `is ${found}, only the size of a head, ${headDim}, is supported`,
+      "UNSUPPORTED_MODEL",
+    );
+  }
+  return headDim;
+}
+
+function readScaling(
+  fields: MetadataFields,
+  at: (key: string) => string,
+  fromFactors: () => Record<string, unknown> | undefined,
+): Record<string, unknown> | null {
+  const type = fields.string(at("rope.scaling.type")) ?? "none";
+  const older = fields.single(at("rope.scale_linear")) ?? 1;
+  const factor = fields.single(at("rope.scaling.factor")) ?? older;
+  const linear = type === "linear" || (type === "none" && older !== 1);
+  if (type !== "none" && type !== "linear") {
+    const supported = "is not supported; use the model's safetensors if they are";
+    throw fields.error(at("rope.scaling.type"), `"${type.slice(0, 60)}" ${supported}`, "UNSUPPORTED_MODEL");
+  }
+  if (linear && factor !== 1) return { rope_type: "linear", factor };
+  return fromFactors() ?? null;
+}
+
+function tokenIds(fields: MetadataFields): Record<string, number> {
+  const ids: Record<string, number> = {};
+  for (const [ours, theirs] of [
+    ["bos_token_id", "bos_token_id"],
+    ["eos_token_id", "eos_token_id"],
+    ["pad_token_id", "padding_token_id"],
+  ] as const) {
+    const id = fields.count(`tokenizer.ggml.${theirs}`);
+    if (id !== undefined) ids[ours] = id;
+  }
+  return ids;
+}
+
+/** Of the matrices: f16 or f32 where all are; else bf16, as quantised ones are written. */
+function storedDType(tensors: ReadonlyMap<string, GgufTensor>): string {
+  const types = new Set(
+    [...tensors.values()].filter(({ shape }) => shape.length > 1).map(({ type }) => type),
+  );
+  const [only] = types;
+  if (types.size === 1 && only === "f32") return "float32";
+  return types.size === 1 && only === "f16" ? "float16" : "bfloat16";
+}
