@@ -5,7 +5,10 @@ import { InvarianceError } from "./errors.js";
 import { rotateSites } from "./rotate-sites.js";
 
 export interface AbsorbOptions {
-  /** Largest change of the block's outputs, relative to their root mean square. Default 1e-4. */
+  /**
+   * Largest change of the block's outputs, relative to their root mean square or to that of the token's where it is larger.
+   * Default 1e-4.
+   */
   readonly tolerance?: number;
   /** Compares the block's outputs before and after. Default true. */
   readonly verify?: boolean;
@@ -50,14 +53,23 @@ function turn(block: DecoderBlock, rotation: RotationPair): void {
   block.setResidualBasis(residualBasis ? residualBasis.matmul(rotation.R1) : rotation.R1.alias());
 }
 
-/** max|after − before| / rms(before); the absolute change where all outputs were 0. */
+/**
+ * The largest |after − before| of a token over the larger of its rms and the rms of all outputs, both of `before`; the
+ * absolute change where all outputs were 0. Tokens with massive activations (the first one of most models) are rounded in
+ * proportion to them, hundreds of times the rms of all.
+ */
 async function relativeChange(name: string, before: Tensor, after: Tensor): Promise<number> {
-  using figures = tidy(() => stack([after.sub(before).abs().max(), before.square().mean().sqrt()]));
-  const [change, rms] = Array.from(await toNumbers(figures)) as [number, number];
-  if (!Number.isFinite(change) || !Number.isFinite(rms)) {
+  using figures = tidy(() =>
+    stack([after.sub(before).abs().max({ axis: -1 }), before.square().mean({ axis: -1 })]),
+  );
+  const values = Array.from(await toNumbers(figures));
+  if (!values.every(Number.isFinite)) {
     throw new NonFiniteError(`${name}: its outputs on the calibration sample hold NaN or infinity`);
   }
-  return rms === 0 ? change : change / rms;
+  const [changes, squares] = [values.slice(0, values.length / 2), values.slice(values.length / 2)];
+  const mean = squares.reduce((sum, square) => sum + square, 0) / squares.length;
+  const relative = changes.map((change, token) => change / (Math.sqrt(Math.max(squares[token]!, mean)) || 1));
+  return relative.reduce((most, change) => Math.max(most, change), 0);
 }
 
 /** Handles of everything `turn` replaces. */

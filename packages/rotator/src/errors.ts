@@ -10,7 +10,7 @@ export class RotationError extends DenoiseRotatorError {
 /** A block whose outputs changed when a rotation was absorbed. */
 export class InvarianceError extends DenoiseRotatorError {
   readonly block: string;
-  /** max|Δ| of the outputs relative to their root mean square. */
+  /** max|Δ| of the outputs relative to their root mean square or the token's. */
   readonly error: number;
   readonly tolerance: number;
   constructor(block: string, error: number, tolerance: number) {

@@ -18,6 +18,7 @@ import {
   rmsNorm,
   swiglu,
   type Tensor,
+  tensor,
   tidy,
 } from "@denoise-rotator/core";
 
@@ -33,6 +34,8 @@ export interface ToyOptions {
   /** Query head i reads key/value head i mod n, which is not what `heads` declares. */
   interleaved?: boolean;
   norms?: boolean;
+  /** Added to one channel of the first token: a massive activation. */
+  massive?: number;
 }
 
 export const gqa: HeadLayout = { count: 4, keyValueCount: 2, dim: 4 };
@@ -69,7 +72,9 @@ export class ToyBlock implements DecoderBlock {
     this.inputs = tidy(() => {
       const mix = random.normal([hidden, hidden], { ...init, deviation: hidden ** -0.5 });
       const energy = random.normal([hidden], init).exp();
-      return random.normal([tokens, hidden], init).matmul(mix).mul(energy);
+      const x = random.normal([tokens, hidden], init).matmul(mix).mul(energy);
+      const peak = Array.from({ length: tokens * hidden }, (_, i) => (i === 3 ? (options.massive ?? 0) : 0));
+      return x.add(tensor(peak, init).reshape([tokens, hidden]));
     });
     this.gain = options.norms
       ? random.uniform([hidden], { ...init, low: 0.5, high: 2 })

@@ -54,7 +54,7 @@ export interface BlockRecord {
 export interface RotationRecord {
   /** `null` where the rotation came from a file. */
   readonly objective: ObjectiveReport | null;
-  /** Largest change of the block's outputs by absorbing the rotation, relative to their root mean square. */
+  /** Largest change of the block's outputs by absorbing the rotation, relative to their root mean square or the token's. */
   readonly invarianceError: number | null;
 }
 
