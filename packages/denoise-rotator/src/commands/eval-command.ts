@@ -19,7 +19,7 @@ export function evalCommand(): Command {
   const command = new Command("eval")
     .summary("perplexity of a checkpoint")
     .description("Perplexity over fixed windows of held-out text, streaming block by block.")
-    .argument("<model>", "checkpoint directory, or tiny")
+    .argument("<model>", "checkpoint directory, .gguf file, or tiny")
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2));
   addThreadsOption(addBackendOptions(command));
   addEvaluationOptions(command).addOption(jsonOption());

@@ -9,7 +9,7 @@ export function inspectCommand(): Command {
   return new Command("inspect")
     .summary("what a checkpoint holds")
     .description("Architecture, tensors and the sparsity of every linear layer, read by ranges.")
-    .argument("<model>", "checkpoint directory, or tiny")
+    .argument("<model>", "checkpoint directory, .gguf file, or tiny")
     .addOption(jsonOption())
     .action(runInspect);
 }

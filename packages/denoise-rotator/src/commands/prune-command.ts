@@ -30,9 +30,9 @@ export function pruneCommand(): Command {
     .summary("rotate, prune and save a checkpoint")
     .description(
       "Learns rotations that concentrate importance on few weights, merges them, prunes, and writes a checkpoint " +
-        "in the Hugging Face layout with a run.json beside it. MODEL is a directory, or `tiny` for the embedded model.",
+        "in the Hugging Face layout with a run.json beside it. MODEL is a directory, a GGUF file, or `tiny` for the embedded model.",
     )
-    .argument("<model>", "checkpoint directory, or tiny")
+    .argument("<model>", "checkpoint directory, .gguf file, or tiny")
     .option(
       "--pruner <name>",
       `${prunerNames().join(", ")}, or a module of yours (./my-pruner.mjs)`,

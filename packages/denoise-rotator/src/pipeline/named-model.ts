@@ -4,6 +4,6 @@ import { modelDirectory } from "@denoise-rotator/tiny-llama";
 
 export const embeddedName = "tiny";
 
-/** Opens a checkpoint directory; `tiny` names the embedded model. */
+/** Opens a checkpoint directory or a GGUF file; `tiny` names the embedded model. */
 export const openNamedModel = (name: string, device: Backend): Promise<Model> =>
   openModel(name === embeddedName ? modelDirectory : name, { device });
