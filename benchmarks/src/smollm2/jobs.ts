@@ -50,4 +50,4 @@ export interface Smollm2Protocol {
 export const protocol = (quick: boolean): Smollm2Protocol =>
   quick
     ? { length: 128, samples: 4, evaluationWindows: 4 }
-    : { length: 512, samples: 32, evaluationWindows: 32 };
+    : { length: 512, samples: 16, evaluationWindows: 16 };

@@ -36,7 +36,10 @@ export async function runSmollm2(options: Smollm2Options): Promise<Smollm2Result
   const setting = protocol(quick);
   const versions = { ...engineVersions(), "denoise-rotator": versionOf(ours) };
   const store = new ResultStore<Stored>(keptAt(quick), { resume, version: versions["denoise-rotator"] });
-  const dense = await keep("dense", async () => ({ dense: await measureDense(gguf, setting, progress) }));
+  const keyOf = (...words: string[]) => [...words, JSON.stringify(setting)].join(" ");
+  const dense = await keep(keyOf("dense"), async () => ({
+    dense: await measureDense(gguf, setting, progress),
+  }));
   const help = await executeWith([], ["prune", "--help"]);
   for (const { pruner, form, flags } of smollm2Jobs) {
     const mode = flags[flags.indexOf("--rotate") + 1]!;
@@ -44,10 +47,11 @@ export async function runSmollm2(options: Smollm2Options): Promise<Smollm2Result
       progress(`${pruner} ${form}: this version does not have it`);
       continue;
     }
-    const key = [...flags, JSON.stringify(setting)].join(" ");
-    await keep(key, async () => ({ row: { pruner, form, ...(await measure(gguf, flags, setting)) } }));
+    await keep(keyOf(...flags), async () => ({
+      row: { pruner, form, ...(await measure(gguf, flags, setting)) },
+    }));
   }
-  const rows = store.all.flatMap(({ row }) => row ?? []);
+  const rows = store.all.filter(({ key }) => key.endsWith(keyOf())).flatMap(({ row }) => row ?? []);
   return {
     ...{ suite: "smollm2", machine: machine(), versions, protocol: setting },
     file: { name: basename(gguf), bytes: statSync(gguf).size },

@@ -53,7 +53,14 @@ export function configFromGguf(
     );
   }
   const window = fields.count(at("attention.sliding_window"));
-  const { modelType, className } = name === "llama" && window ? mistral : architectures.get(name)!;
+  if (window && name !== "llama") {
+    throw fields.error(
+      at("attention.sliding_window"),
+      "is not supported, GGUF does not say in which blocks",
+      "UNSUPPORTED_MODEL",
+    );
+  }
+  const { modelType, className } = window ? mistral : architectures.get(name)!;
   const heads = need("attention.head_count");
   const hiddenSize = need("embedding_length");
   const headDim = readHeadDim(fields, at, hiddenSize / heads);
@@ -81,9 +88,7 @@ export function configFromGguf(
     ...(modelType === "llama"
       ? { attention_bias: has("blk.0.attn_q.bias"), mlp_bias: has("blk.0.ffn_gate.bias") }
       : {}),
-    ...(window
-      ? { sliding_window: window, ...(modelType === "mistral" ? {} : { use_sliding_window: true }) }
-      : {}),
+    ...(window ? { sliding_window: window } : {}),
     tie_word_embeddings: !has("output.weight"),
     ...tokenIds(fields),
     torch_dtype: storedDType(header.tensors),
@@ -109,16 +114,39 @@ function readScaling(
   at: (key: string) => string,
   fromFactors: () => Record<string, unknown> | undefined,
 ): Record<string, unknown> | null {
-  const type = fields.string(at("rope.scaling.type")) ?? "none";
   const older = fields.single(at("rope.scale_linear")) ?? 1;
+  const type = fields.string(at("rope.scaling.type")) ?? (older === 1 ? "none" : "linear");
   const factor = fields.single(at("rope.scaling.factor")) ?? older;
-  const linear = type === "linear" || (type === "none" && older !== 1);
-  if (type !== "none" && type !== "linear") {
-    const supported = "is not supported; use the model's safetensors if they are";
-    throw fields.error(at("rope.scaling.type"), `"${type.slice(0, 60)}" ${supported}`, "UNSUPPORTED_MODEL");
+  switch (type) {
+    case "none":
+      return fromFactors() ?? null;
+    case "linear":
+      return factor === 1 ? null : { rope_type: "linear", factor };
+    case "yarn":
+      return { rope_type: "yarn", factor, ...yarnDetails(fields, at) };
+    default:
+      throw fields.error(
+        at("rope.scaling.type"),
+        `"${type.slice(0, 60)}" is not supported, only none, linear and yarn; use the model's safetensors`,
+        "UNSUPPORTED_MODEL",
+      );
   }
-  if (linear && factor !== 1) return { rope_type: "linear", factor };
-  return fromFactors() ?? null;
+}
+
+/** What GGUF says of YaRN beside the factor, by Hugging Face's names. */
+function yarnDetails(fields: MetadataFields, at: (key: string) => string): Record<string, number> {
+  const attention = at("rope.scaling.attn_factor");
+  if ((fields.number(attention) ?? 1) !== 1) throw fields.error(attention, "is not 1", "UNSUPPORTED_MODEL");
+  const details: Record<string, number> = {};
+  for (const [ours, theirs] of [
+    ["original_max_position_embeddings", "original_context_length"],
+    ["beta_fast", "yarn_beta_fast"],
+    ["beta_slow", "yarn_beta_slow"],
+  ] as const) {
+    const value = fields.single(at(`rope.scaling.${theirs}`));
+    if (value !== undefined) details[ours] = value;
+  }
+  return details;
 }
 
 function tokenIds(fields: MetadataFields): Record<string, number> {
