@@ -8,6 +8,7 @@ export const suites = [
   "reference",
   "ablation",
   "smollm2",
+  "webgpu-matmul",
   "docs",
 ] as const;
 export type Suite = (typeof suites)[number];
@@ -22,6 +23,7 @@ suites
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
   ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
   smollm2     SmolLM2-135M from a GGUF file: dense against PyTorch, 2:4 by every pruner (hours)
+  webgpu-matmul  variants of the WebGPU backend's matrix product against the triple loop
   docs        measures nothing: puts the tables of the results that were kept into docs/benchmarks.md
 
 options

@@ -48,6 +48,11 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       });
       return { result, text: pruneReport(result) };
     }
+    case "webgpu-matmul": {
+      const { runWebgpuMatmul, webgpuMatmulReport } = await import("./suites/webgpu-matmul.js");
+      const result = await runWebgpuMatmul({ ...definedOnly(options), quick, progress });
+      return { result, text: webgpuMatmulReport(result) };
+    }
     case "ablation": {
       const { ablationReport, runAblation } = await import("./suites/ablation.js");
       const result = await runAblation({ ...options, progress });

@@ -51,7 +51,7 @@ export async function openDevice(options: WebgpuOptions): Promise<OpenedDevice> 
   const requiredFeatures: GPUFeatureName[] = [];
   if (options.f16) requiredFeatures.push("shader-f16");
   if (options.profile && adapter.features.has("timestamp-query")) requiredFeatures.push("timestamp-query");
-  if (adapter.features.has("subgroups")) requiredFeatures.push("subgroups");
+  if (adapter.features.has("subgroups")) requiredFeatures.push("subgroups" as GPUFeatureName);
   const requiredLimits: Record<string, number> = {};
   for (const name of raised) requiredLimits[name] = adapter.limits[name];
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits, label: "denoise-rotator" });
