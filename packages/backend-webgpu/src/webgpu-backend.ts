@@ -51,7 +51,7 @@ class Webgpu implements WebgpuBackend {
 
   constructor({ info, engine: runtime }: OpenedDevice, engine: Engine, matmul: string) {
     this.#engine = engine;
-    this.kernels = bindKernels(engine) as Kernels;
+    this.kernels = bindKernels(engine);
     this.capabilities = {
       dtypes: ["f32", "i32", "bool", "f16", "bf16"],
       hostKernels: [],

@@ -24,7 +24,7 @@ import { triangularSolve } from "./triangular-solve.js";
 import { unary } from "./unary.js";
 
 /** The contract's kernels on one device: a file for each group, a line for each kernel. */
-export function bindKernels(engine: Engine): Partial<Kernels> {
+export function bindKernels(engine: Engine): Kernels {
   return {
     fill: (out, value) => fill(engine, out, value),
     copy: (x, out) => copy(engine, x, out),
