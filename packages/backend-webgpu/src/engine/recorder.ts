@@ -11,6 +11,9 @@ export const batchDispatches = 128;
 /** Operations after which a batch is submitted: a driver resets a device that computes for seconds without a pause. */
 const batchWork = 2 ** 33;
 
+/** Most bind groups kept for dispatches on the same buffers. */
+const mostGroups = 4096;
+
 /** Bindings by the buffer they share: the variables to declare, and which of them each binding uses. */
 interface Variables {
   readonly names: Record<string, string>;
@@ -34,6 +37,7 @@ export class Recorder {
   readonly #floats = new Float32Array(this.#words.buffer);
   readonly #ring: GPUBuffer;
   readonly #ringGroup: GPUBindGroup;
+  readonly #groups = new Map<string, GPUBindGroup>();
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #dispatches = 0;
@@ -66,11 +70,7 @@ export class Recorder {
     this.#ops.add(op);
     const variables = shareVariables(dispatch.bindings);
     const pipeline = this.#pipeline(dispatch, variables);
-    const group = this.#device.createBindGroup({
-      label: op,
-      layout: pipeline.layout,
-      entries: variables.buffers.map(({ slab }, binding) => ({ binding, resource: { buffer: slab.gpu } })),
-    });
+    const group = this.#bindGroup(variables, pipeline.layout);
     variables.buffers.forEach((buffer, i) => {
       buffer.slab.batch = this.#batch;
       if (variables.access[i] === "w") buffer.lastOp = op;
@@ -144,6 +144,23 @@ export class Recorder {
     this.#failures.open();
     this.#encoder = this.#device.createCommandEncoder();
     return this.#encoder;
+  }
+
+  /** Buffers return from the pool again and again, in the same places; making a group for each dispatch costs most of it. */
+  #bindGroup({ buffers, access }: Variables, layout: GPUBindGroupLayout): GPUBindGroup {
+    let key = access;
+    for (const { slab } of buffers) key += ` ${slab.id}`;
+    let group = this.#groups.get(key);
+    if (!group) {
+      group = this.#device.createBindGroup({
+        label: "operands",
+        layout,
+        entries: buffers.map(({ slab }, binding) => ({ binding, resource: { buffer: slab.gpu } })),
+      });
+      if (this.#groups.size >= mostGroups) this.#groups.clear();
+      this.#groups.set(key, group);
+    }
+    return group;
   }
 
   #beginPass(encoder: GPUCommandEncoder, op: string): GPUComputePassEncoder {

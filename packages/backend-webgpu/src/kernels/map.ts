@@ -84,7 +84,8 @@ function mapQuads(engine: Engine, { op, key, inputs, out, body, part, count, off
     spread[i]
       ? `vec4(${variables[name]}[params.at_${name} >> 2u][params.at_${name} & 3u])`
       : `${variables[name]}[(params.at_${name} >> 2u) + quad]`;
-  const lane = (component: string) => `compute(${names.map((name) => `${name}_quad.${component}`).join(", ")})`;
+  const lane = (component: string) =>
+    `compute(${names.map((name) => `${name}_quad.${component}`).join(", ")})`;
   engine.dispatch({
     op,
     key: `${key} quads ${spread} ${Object.values(inputs).map(({ dtype }) => dtype)} ${out.dtype}`,
