@@ -10,6 +10,24 @@ const formats = {
 /** The rounding unit: half the distance from 1 to the next number. */
 export const roundingUnit = (dtype: "f32" | "f64"): number => formats[dtype].unit;
 
+/** One result beside the exact one. */
+export interface Comparison {
+  readonly actual: number;
+  /** In f64, not rounded to `dtype`. */
+  readonly expected: number;
+  readonly dtype: DType;
+  /**
+   * What an error is relative to: the result; 1 or the larger of both where the tolerance is absolute; where it is scaled the
+   * sum of the magnitudes of all terms if the case knows it, else the largest entry.
+   */
+  readonly size: number;
+}
+
+/** A tolerance that tells of every result that is held against it. */
+export interface WatchedTolerance extends Tolerance {
+  readonly onCompared?: (comparison: Comparison) => void;
+}
+
 /** Thrown where a backend's result is not the expected one. */
 export class ConformanceError extends Error {
   override readonly name = "ConformanceError";
@@ -17,15 +35,18 @@ export class ConformanceError extends Error {
 
 /**
  * Throws {@link ConformanceError} naming the first element of `actual` (stored as `dtype`) that is further from
- * `expected` (in f64) than `tolerance` allows. `scale` is the size `tolerance.scaled` refers to, for each element.
+ * `expected` (in f64) than `tolerance` allows. `scale` is the size `tolerance.scaled` refers to, for each element;
+ * `sizes` what an error is relative to when it is told to `tolerance.onCompared`.
  */
 export function expectClose(
   actual: Float64Array,
   expected: Float64Array,
   context: { readonly what: string; readonly dtype: DType; readonly shape: Shape },
-  tolerance: Tolerance,
+  tolerance: WatchedTolerance,
   scale?: ArrayLike<number>,
+  sizes?: ArrayLike<number>,
 ): void {
+  if (tolerance.onCompared) tell(tolerance, actual, expected, context.dtype, sizes);
   for (let i = 0; i < expected.length; i++) {
     if (isClose(actual[i]!, expected[i]!, context.dtype, tolerance, scale?.[i] ?? 0)) continue;
     throw new ConformanceError(
@@ -34,6 +55,32 @@ export function expectClose(
     );
   }
 }
+
+function tell(
+  { onCompared, absolute, ulps, scaled }: WatchedTolerance,
+  actual: Float64Array,
+  expected: Float64Array,
+  dtype: DType,
+  sizes: ArrayLike<number> | undefined,
+): void {
+  const largest = scaled === undefined || sizes ? 0 : largestFinite(expected);
+  for (let i = 0; i < expected.length; i++) {
+    const own = Math.abs(expected[i]!);
+    const fixed = absolute === undefined ? own : ulps === undefined ? 1 : Math.max(1, own);
+    const size =
+      scaled === undefined ? fixed : Math.max(sizes?.[i] ?? largest, absolute === undefined ? 0 : 1);
+    onCompared!({ actual: actual[i]!, expected: expected[i]!, dtype, size });
+  }
+}
+
+/** The largest finite magnitude, 0 of none. */
+export const largestFinite = (values: ArrayLike<number>): number => {
+  let size = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i]!)) size = Math.max(size, Math.abs(values[i]!));
+  }
+  return size;
+};
 
 const show = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
 

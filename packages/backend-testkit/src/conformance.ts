@@ -7,8 +7,9 @@ import { matmulCases } from "./cases/matmul.js";
 import { panelCases } from "./cases/panels.js";
 import { reduceCases } from "./cases/reduce.js";
 import { symmetricCases } from "./cases/symmetric.js";
-import type { ConformanceCase } from "./kernel-case.js";
-import { type Tolerances, tolerances } from "./tolerances.js";
+import type { Comparison } from "./compare.js";
+import type { ConformanceCase, Settings } from "./kernel-case.js";
+import { type ToleranceName, type Tolerances, tolerances } from "./tolerances.js";
 
 export interface ConformanceOptions {
   /** Samples per case (a few cases take a multiple). Default 100. */
@@ -19,6 +20,8 @@ export interface ConformanceOptions {
   readonly subnormals?: boolean;
   /** Rows to replace in {@link tolerances}. */
   readonly tolerances?: Partial<Tolerances>;
+  /** Hears of every result beside the exact one, with the name of the tolerance it is held to. */
+  readonly onCompared?: (kernel: ToleranceName, comparison: Comparison) => void;
 }
 
 /**
@@ -31,7 +34,7 @@ export function conformanceCases(options: ConformanceOptions = {}): ConformanceC
     runs: options.runs ?? 100,
     seed: options.seed,
     subnormals: options.subnormals ?? true,
-    tolerances: { ...tolerances, ...options.tolerances },
+    tolerances: watched({ ...tolerances, ...options.tolerances }, options.onCompared),
   };
   return [
     ...bufferCases(settings),
@@ -44,4 +47,13 @@ export function conformanceCases(options: ConformanceOptions = {}): ConformanceC
     ...fusedCases(settings),
     ...importanceCases(settings),
   ];
+}
+
+function watched(rows: Tolerances, onCompared: ConformanceOptions["onCompared"]): Settings["tolerances"] {
+  if (!onCompared) return rows;
+  const entries = Object.entries(rows).map(([name, row]) => {
+    const kernel = name as ToleranceName;
+    return [kernel, { ...row, onCompared: (comparison: Comparison) => onCompared(kernel, comparison) }];
+  });
+  return Object.fromEntries(entries);
 }

@@ -1,9 +1,9 @@
 import { type Backend, type DType, type FloatDType, isFloat, type Kernels } from "@denoise-rotator/core";
 import fc from "fast-check";
-import { expectClose } from "./compare.js";
+import { expectClose, type WatchedTolerance } from "./compare.js";
 import { execute, expectedResults, type KernelCall } from "./execute.js";
 import { leakCheck } from "./leak-check.js";
-import type { Tolerance, Tolerances } from "./tolerances.js";
+import type { ToleranceName } from "./tolerances.js";
 
 /** One property of a backend; `run` rejects with what is wrong, with fast-check's seed and smallest counterexample. */
 export interface ConformanceCase {
@@ -17,7 +17,7 @@ export interface Settings {
   readonly runs: number;
   readonly subnormals: boolean;
   readonly seed: number | undefined;
-  readonly tolerances: Tolerances;
+  readonly tolerances: Readonly<Record<ToleranceName, WatchedTolerance>>;
 }
 
 /** The case that `check` holds for everything `arbitrary` makes; it also fails if a run leaves memory allocated. */
@@ -53,9 +53,11 @@ export const computedBy = (backend: Backend): DType[] => [...floatsOf(backend), 
 
 export interface Agreement {
   readonly what: string;
-  readonly tolerance: Tolerance;
+  readonly tolerance: WatchedTolerance;
   /** Sizes for `tolerance.scaled`, for each output's elements. */
   readonly scales?: readonly ArrayLike<number>[];
+  /** What errors are relative to where they are told, for each output's elements. */
+  readonly sizes?: readonly ArrayLike<number>[];
   /** Whether the reference stores floats as f64. Default true. */
   readonly widen?: boolean;
 }
@@ -66,6 +68,13 @@ export async function expectAgreement(backend: Backend, call: KernelCall, option
   const expected = await expectedResults(call, { widen: options.widen ?? true });
   for (const [i, { dtype, layout }] of call.outs.entries()) {
     const context = { what: options.what, dtype, shape: layout.shape };
-    expectClose(actual[i]!, expected[i]!, context, options.tolerance, options.scales?.[i]);
+    expectClose(
+      actual[i]!,
+      expected[i]!,
+      context,
+      options.tolerance,
+      options.scales?.[i],
+      options.sizes?.[i],
+    );
   }
 }

@@ -17,7 +17,7 @@ import {
   tidy,
 } from "@denoise-rotator/core";
 import fc from "fast-check";
-import { expectClose } from "../compare.js";
+import { expectClose, largestFinite } from "../compare.js";
 import { type Destination, execute } from "../execute.js";
 import { type HostOperand, hostOperand, type Layout, valuesOf } from "../host-operand.js";
 import { type ConformanceCase, propertyCase, type Settings } from "../kernel-case.js";
@@ -32,6 +32,8 @@ interface FusedCall {
   /** The composition, of the inputs as f64 tensors (i32 ones as they are) on the cpu backend. */
   compose(inputs: readonly Tensor[]): Tensor;
   readonly scale?: number;
+  /** What errors are relative to where they are told, if not as the tolerance says. */
+  readonly size?: number;
 }
 
 async function expectComposition(
@@ -62,6 +64,7 @@ async function expectComposition(
       { what: kernel, dtype: "f32", shape },
       settings.tolerances[kernel],
       scales,
+      call.size === undefined ? undefined : new Float64Array(expected.length).fill(call.size),
     );
   } finally {
     composed.dispose();
@@ -255,8 +258,10 @@ const syrkCase = (settings: Settings): ConformanceCase =>
         const product = gram(y!).mul(options.alpha);
         return options.accumulate ? product.add(start) : product;
       };
+      const factor = input(0);
+      const carried = options.accumulate ? largestFinite(before.elements) : 0;
       return {
-        inputs: [input(0)],
+        inputs: [factor],
         out: options.accumulate ? before : f32(out),
         invoke: (kernels, [y], result) => kernels.syrk!(y!, result, options),
         compose: (tensors) => {
@@ -267,9 +272,19 @@ const syrkCase = (settings: Settings): ConformanceCase =>
           }
         },
         scale: (n + 2) * (16 * n + 4),
+        size: Math.abs(options.alpha) * longestColumn(valuesOf(factor), d) + carried,
       };
     },
   );
+
+/** The largest Σx² of the columns of x `[n, d]`. */
+const longestColumn = (values: Float64Array, d: number): number => {
+  const sums = new Float64Array(d);
+  values.forEach((x, at) => {
+    sums[at % d]! += x * x;
+  });
+  return largestFinite(sums);
+};
 
 /** Every fused kernel against core's composition in f64; kernels the backend leaves out are skipped. */
 export const fusedCases = (settings: Settings): ConformanceCase[] => [

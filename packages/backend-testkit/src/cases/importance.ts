@@ -76,6 +76,7 @@ function prunedEnergyCase(settings: Settings): ConformanceCase {
         context("prunedEnergy, energy", energy),
         settings.tolerances.prunedEnergy,
         sizes.map((size) => Math.abs(size)),
+        sizes.map((size) => Math.abs(size)),
       );
     },
   );

@@ -78,6 +78,7 @@ async function checkScatterAdd(backend: Backend, settings: Settings, sample: Ind
       what: `scatterAdd along axis ${axis}`,
       tolerance: settings.tolerances.scatterAdd,
       scales: sums.map((values) => values.map((sum) => sum * terms)),
+      sizes: sums,
     },
   );
 }

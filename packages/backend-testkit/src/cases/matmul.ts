@@ -72,11 +72,13 @@ async function checkProduct(backend: Backend, settings: Settings, sample: Produc
     };
   };
   const terms = sample.a.shape.at(-1)! + 2;
-  const scales = (await expectedResults(call(true))).map((sums) => sums.map((sum) => sum * terms));
+  const sizes = await expectedResults(call(true));
+  const scales = sizes.map((sums) => sums.map((sum) => sum * terms));
   await expectAgreement(backend, call(false), {
     what: "matmul",
     tolerance: settings.tolerances.matmul,
     scales,
+    sizes,
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Backend, FloatDType } from "@denoise-rotator/core";
 import fc from "fast-check";
-import { ConformanceError, expectClose, roundingUnit } from "../compare.js";
+import { ConformanceError, expectClose, largestFinite, roundingUnit } from "../compare.js";
 import { execute } from "../execute.js";
 import {
   type HostOperand,
@@ -47,12 +47,8 @@ const random = (count: number, seed: number): Float64Array => {
 };
 
 /** The largest finite entry, for every entry: what `scaled` tolerances of factorisations refer to. */
-const largest = (values: ArrayLike<number>, count: number): Float64Array => {
-  let size = 0;
-  for (let i = 0; i < values.length; i++)
-    if (Number.isFinite(values[i]!)) size = Math.max(size, Math.abs(values[i]!));
-  return new Float64Array(count).fill(size);
-};
+const largest = (values: ArrayLike<number>, count: number): Float64Array =>
+  new Float64Array(count).fill(largestFinite(values));
 
 const solves = (backend: Backend) =>
   fc.tuple(sizes, sizes).chain(([n, k]) =>

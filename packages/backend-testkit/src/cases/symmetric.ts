@@ -1,8 +1,8 @@
 import type { FloatDType } from "@denoise-rotator/core";
 import fc from "fast-check";
-import { ConformanceError, expectClose, roundingUnit } from "../compare.js";
+import { ConformanceError, expectClose, largestFinite, roundingUnit } from "../compare.js";
 import { execute, expectedResults, type KernelCall } from "../execute.js";
-import { hostOperand, positionsOf, roundTo } from "../host-operand.js";
+import { type HostOperand, hostOperand, positionsOf, roundTo } from "../host-operand.js";
 import { type ConformanceCase, floatsOf, propertyCase, type Settings } from "../kernel-case.js";
 import { layouts, seeds } from "../layouts.js";
 import { draw, ordinary } from "../values.js";
@@ -42,12 +42,18 @@ const triangleCase = (settings: Settings): ConformanceCase =>
         invoke: (kernels, [x, y], [z]) => kernels.matmul(x!, y!, z!, options),
       };
       const side = triangle === "upper" ? 1 : -1;
+      const magnitudes = (x: HostOperand) => ({ ...x, elements: x.elements.map(Math.abs) });
+      const [sizes] = await expectedResults({
+        inputs: call.inputs.map(magnitudes),
+        outs: call.outs.map((x) => magnitudes(x as HostOperand)),
+        invoke: (kernels, [x, y], [z]) => kernels.matmul(x!, y!, z!, { alpha: 1, accumulate }),
+      });
       const part = ([values]: Float64Array[]) =>
         values!.map((x, at) => (side * ((at % n) - Math.floor(at / n)) < 0 ? 0 : x));
       const [actual, expected] = [part(await execute(backend, call)), part(await expectedResults(call))];
       const scales = new Float64Array(n * n).fill(64 * (k + 1) ** 2);
       const context = { what: `matmul, ${triangle} triangle`, dtype, shape: out.shape };
-      expectClose(actual, expected, context, settings.tolerances.matmul, scales);
+      expectClose(actual, expected, context, settings.tolerances.matmul, scales, sizes);
     },
   );
 
@@ -150,6 +156,7 @@ function checkPanel(
       { what: `tridiagonalPanel: ${what}`, dtype, shape: [actual.length] },
       tolerance,
       scales,
+      new Float64Array(actual.length).fill(largestFinite(a)),
     );
   }
 }

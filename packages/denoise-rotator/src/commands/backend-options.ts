@@ -11,7 +11,9 @@ export interface BackendFlags extends Omit<BackendTuning, "threads"> {
 export function addBackendOptions(command: Command): Command {
   return command
     .addOption(new Option("--backend <name>", "where tensors live").choices(backendNames).default("wasm"))
-    .option("--turbo", "wasm: experimental 256-bit kernels (Node 22 or newer on x64)");
+    .option("--turbo", "wasm: experimental 256-bit kernels (Node 22 or newer on x64)")
+    .option("--adapter <name>", "webgpu: part of the name of the GPU to open (default: the system's choice)")
+    .option("--f16", "webgpu: multiply in 16 bits, where the GPU can (less exact, faster)");
 }
 
 /** Adds `--threads`, for commands that run on one backend. */

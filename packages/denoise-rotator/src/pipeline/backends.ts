@@ -1,6 +1,6 @@
 import { type Backend, createCpuBackend, OptionError } from "@denoise-rotator/core";
 
-export const backendNames = ["wasm", "cpu"] as const;
+export const backendNames = ["wasm", "webgpu", "cpu"] as const;
 export type BackendName = (typeof backendNames)[number];
 
 /** How a backend computes. Each option belongs to one backend and is refused by the others. */
@@ -9,6 +9,10 @@ export interface BackendTuning {
   readonly threads?: number;
   /** Of `wasm`: experimental 256-bit kernels; default false. */
   readonly turbo?: boolean;
+  /** Of `webgpu`: part of the name of the adapter to open; default: the implementation's choice. */
+  readonly adapter?: string;
+  /** Of `webgpu`: products of 16-bit factors (summed in f32), where the adapter has `shader-f16`; default false. */
+  readonly f16?: boolean;
 }
 
 interface BackendEntry {
@@ -27,13 +31,26 @@ const backends: Readonly<Record<BackendName, BackendEntry>> = {
       return wasm({ ...tuning, onNotice });
     },
   },
+  webgpu: {
+    device: true,
+    takes: ["adapter", "f16"],
+    async open(tuning) {
+      const { webgpu } = await import("@denoise-rotator/backend-webgpu");
+      return webgpu(tuning);
+    },
+  },
   cpu: { takes: [], open: async () => createCpuBackend() },
 };
 
 /** Whether jobs on the backend should take turns on one device rather than run on threads of their own. */
 export const isDevice = (name: BackendName): boolean => backends[name].device === true;
 
-const flags: Readonly<Record<keyof BackendTuning, string>> = { threads: "--threads", turbo: "--turbo" };
+const flags: Readonly<Record<keyof BackendTuning, string>> = {
+  threads: "--threads",
+  turbo: "--turbo",
+  adapter: "--adapter",
+  f16: "--f16",
+};
 const tuningKeys = Object.keys(flags) as (keyof BackendTuning)[];
 
 /**
