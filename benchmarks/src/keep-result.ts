@@ -5,13 +5,18 @@ import type { CommandLine } from "./command-line.js";
 
 const results = fileURLToPath(new URL("../results/", import.meta.url));
 
+/** Whose figures name their engine themselves, or do not depend on it. */
+const engineless: ReadonlySet<string> = new Set(["ablation", "numerics", "soak", "agreement"]);
+/** Whose results keep the rows that are not measured anew. */
+const merged: ReadonlySet<string> = new Set(["numerics", "soak", "agreement"]);
+
 /**
  * Where a suite's JSON goes: by suite and engine, short and partial runs apart from what is published. Perplexities are one
  * engine's as another's.
  */
 export function defaultResultPath({ suite, profile, quick, only, contenders }: CommandLine): string {
-  const engine = suite === "ablation" ? "" : `-node${process.versions.node.split(".")[0]}`;
-  const extent = quick ? "-quick" : only || contenders ? "-partial" : "";
+  const engine = engineless.has(suite) ? "" : `-node${process.versions.node.split(".")[0]}`;
+  const extent = quick ? "-quick" : !merged.has(suite) && (only || contenders) ? "-partial" : "";
   return `${results}${suite}${profile ? "-profile" : ""}${engine}${extent}.json`;
 }
 

@@ -66,6 +66,12 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       const result = await runSmollm2({ ...options, gguf, progress });
       return { result, text: smollm2Report(result) };
     }
+    case "numerics":
+    case "soak":
+    case "agreement": {
+      const { runBackendSuite } = await import("./suites/backend-suites.js");
+      return runBackendSuite(suite, options, resultPath(options), progress);
+    }
     case "reference": {
       const { referenceRows, referenceTable } = await import("./suites/reference.js");
       const { engineVersions, machine } = await import("./machine.js");
@@ -75,6 +81,8 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
     }
   }
 }
+
+const resultPath = (options: CommandLine) => options.out ?? defaultResultPath(options);
 
 const threadsOf = ({ threads }: CommandLine) => threads ?? (availableParallelism() > 1 ? [1, 2] : [1]);
 
@@ -98,7 +106,7 @@ async function main(): Promise<void> {
   progress("building");
   build();
   const { result, text } = await run(options.suite, options);
-  const out = options.out ?? defaultResultPath(options);
+  const out = resultPath(options);
   keepResult(out, result);
   progress(`kept in ${out}`);
   console.log(options.json ? JSON.stringify(result, null, 2) : text);

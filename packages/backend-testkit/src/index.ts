@@ -15,5 +15,6 @@ export { missingRows, type OpInput, type OpRow } from "./gradients/op-row.js";
 export type { ConformanceCase } from "./kernel-case.js";
 export { leakCheck } from "./leak-check.js";
 export { type MeasuredError, type MeasuredErrors, measureErrors, type RelativeTo } from "./measure-errors.js";
+export { type SoakOptions, type SoakSample, soak } from "./soak.js";
 export { type Tolerance, type ToleranceName, type Tolerances, tolerances } from "./tolerances.js";
 export type { Values } from "./values.js";
