@@ -14,6 +14,8 @@ export const measuredBackends = {
   wasm: { backend: "wasm", tuning: {}, flags: [] },
   "wasm-turbo": { backend: "wasm", tuning: { turbo: true }, flags: ["--turbo"] },
   webgpu: { backend: "webgpu", tuning: {}, flags: [] },
+  "gpujs-webgpu": { backend: "gpujs", tuning: { gpuMode: "webgpu" }, flags: ["--gpu-mode", "webgpu"] },
+  "gpujs-cpu": { backend: "gpujs", tuning: { gpuMode: "cpu" }, flags: ["--gpu-mode", "cpu"] },
 } as const satisfies Record<string, Variant>;
 
 export type MeasuredBackend = keyof typeof measuredBackends;

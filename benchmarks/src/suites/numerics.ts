@@ -28,7 +28,7 @@ export interface NumericsResult {
 
 /** Devices may flush results below the smallest normal number to zero; every backend is held to the same cases. */
 const flushing = Object.fromEntries(
-  (["add", "sub", "mul", "square"] as const).map((op) => [op, { ...tolerances[op], flush: true }]),
+  (["add", "sub", "mul", "square", "sum"] as const).map((op) => [op, { ...tolerances[op], flush: true }]),
 );
 
 /**

@@ -1,3 +1,5 @@
+/// <reference path="./gpu-browser.d.ts" />
+
 import { BackendError } from "@denoise-rotator/core";
 
 /** The version of gpu.js that is bundled with this package. */

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type BackendName, type BackendTuning, backendNames } from "../pipeline/backends.js";
+import { type BackendName, type BackendTuning, backendNames, gpuModes } from "../pipeline/backends.js";
 import { integer } from "./options.js";
 
 /** What {@link addBackendOptions} gives an action. */
@@ -13,7 +13,12 @@ export function addBackendOptions(command: Command): Command {
     .addOption(new Option("--backend <name>", "where tensors live").choices(backendNames).default("wasm"))
     .option("--turbo", "wasm: experimental 256-bit kernels (Node 22 or newer on x64)")
     .option("--adapter <name>", "webgpu: part of the name of the GPU to open (default: the system's choice)")
-    .option("--f16", "webgpu: multiply in 16 bits, where the GPU can (less exact, faster)");
+    .option("--f16", "webgpu: multiply in 16 bits, where the GPU can (less exact, faster)")
+    .addOption(
+      new Option("--gpu-mode <name>", "gpujs: what its kernels run on (default: the first there is)").choices(
+        gpuModes,
+      ),
+    );
 }
 
 /** Adds `--threads`, for commands that run on one backend. */

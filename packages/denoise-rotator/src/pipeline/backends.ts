@@ -1,7 +1,9 @@
 import { type Backend, createCpuBackend, OptionError } from "@denoise-rotator/core";
 
-export const backendNames = ["wasm", "webgpu", "cpu"] as const;
+export const backendNames = ["wasm", "webgpu", "gpujs", "cpu"] as const;
 export type BackendName = (typeof backendNames)[number];
+/** What gpu.js builds its kernels for; `auto`: the first of the others there is. */
+export const gpuModes = ["auto", "webgpu", "webgl2", "cpu"] as const;
 
 /** How a backend computes. Each option belongs to one backend and is refused by the others. */
 export interface BackendTuning {
@@ -13,6 +15,8 @@ export interface BackendTuning {
   readonly adapter?: string;
   /** Of `webgpu`: products of 16-bit factors (summed in f32), where the adapter has `shader-f16`; default false. */
   readonly f16?: boolean;
+  /** Of `gpujs`: what its kernels are built for; a mode that cannot run is an error. Default `auto`. */
+  readonly gpuMode?: (typeof gpuModes)[number];
 }
 
 interface BackendEntry {
@@ -39,6 +43,14 @@ const backends: Readonly<Record<BackendName, BackendEntry>> = {
       return webgpu(tuning);
     },
   },
+  gpujs: {
+    device: true,
+    takes: ["gpuMode"],
+    async open({ gpuMode = "auto" }, onNotice) {
+      const { gpujs } = await import("@denoise-rotator/backend-gpujs");
+      return gpujs({ mode: gpuMode, onNotice });
+    },
+  },
   cpu: { takes: [], open: async () => createCpuBackend() },
 };
 
@@ -50,6 +62,7 @@ const flags: Readonly<Record<keyof BackendTuning, string>> = {
   turbo: "--turbo",
   adapter: "--adapter",
   f16: "--f16",
+  gpuMode: "--gpu-mode",
 };
 const tuningKeys = Object.keys(flags) as (keyof BackendTuning)[];
 
