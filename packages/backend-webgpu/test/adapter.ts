@@ -1,19 +1,19 @@
 import { describe, it } from "vitest";
 import { NoAdapterError, WebgpuMissingError } from "../src/index.js";
+import { isNode } from "../src/node-instance.js";
 import { open } from "./open.js";
-
-const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
-const env = process?.env ?? {};
 
 /** Debian's chromium brings a software Vulkan driver; it serves where none is named. */
 const debianDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
 /**
- * Why the tests on a device are skipped: no adapter was found and `DENOISE_ROTATOR_WEBGPU=required` does not ask for
- * one. `undefined` where they run.
+ * Why the tests on a device are skipped: no adapter was found in Node and `DENOISE_ROTATOR_WEBGPU=required` does not ask
+ * for one. `undefined` where they run: Chromium brings an adapter along.
  */
 async function whySkipped(): Promise<string | undefined> {
-  if (env.VK_DRIVER_FILES === undefined && process?.env) {
+  if (!isNode()) return undefined;
+  const { env } = globalThis.process;
+  if (env.VK_DRIVER_FILES === undefined) {
     const { existsSync } = await import("node:fs");
     if (existsSync(debianDriver)) env.VK_DRIVER_FILES = debianDriver;
   }

@@ -1,0 +1,2 @@
+// The testkit in a page.
+import "../conformance.test.js";

@@ -1,0 +1,5 @@
+// What holds on a device in Node holds in a page.
+import "../errors.test.js";
+import "../pool.test.js";
+import "../profile.test.js";
+import "../windows.test.js";
