@@ -63,8 +63,8 @@ describe("gpujs memory", () => {
         .contiguous();
     }).read();
     expect(values).toHaveLength(8);
-    // The matrix to it, and back what was asked for.
-    expect(counts).toMatchObject({ upload: 1, download: 1 });
+    // The matrix and the number 0 to it, and back what was asked for.
+    expect(counts).toMatchObject({ upload: 2, download: 1 });
     a.dispose();
   });
 

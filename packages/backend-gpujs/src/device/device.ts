@@ -22,6 +22,12 @@ export interface Device {
     args: Readonly<Record<string, DeviceArray | number>>,
     length: number,
   ): Promise<DeviceArray>;
+  /** As `run` for kernels that give four numbers, one after the other in `4 · threads` elements; where there is that. */
+  runFours?(
+    source: KernelSource,
+    args: Readonly<Record<string, DeviceArray | number>>,
+    threads: number,
+  ): Promise<DeviceArray>;
   release(array: DeviceArray): void;
   /** Throws where the device is lost or has refused something since the last call. */
   check(): void;

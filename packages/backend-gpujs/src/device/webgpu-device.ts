@@ -5,6 +5,11 @@ import { identitySource } from "../sources/place.js";
 import type { Device, DeviceArray } from "./device.js";
 import { KernelCache } from "./kernel-cache.js";
 
+/** gpu.js's handle of a buffer, which it counts the references of. */
+interface WebgpuHandle extends DeviceHandle {
+  readonly buffer: GPUBuffer;
+}
+
 /** GPUBufferUsage.STORAGE, COPY_SRC and COPY_DST, which Node has no names for. */
 const storageUsage = 0x80 | 0x04 | 0x08;
 
@@ -106,6 +111,15 @@ export async function openWebgpu(library: Library): Promise<Device> {
       return await (handle as DeviceHandle).toArray();
     },
     run,
+    async runFours(source, args, threads) {
+      const fours = await run(source, args, threads);
+      const { buffer } = fours.handle as WebgpuHandle;
+      try {
+        return wrap(buffer, 4 * threads);
+      } finally {
+        release(fours);
+      }
+    },
     release,
     check() {
       assertAlive();

@@ -8,6 +8,9 @@ import type { Executor } from "./executor.js";
 /** Constants that gpu.js's language lacks. */
 export const limits = { inf: Number.POSITIVE_INFINITY, nan: Number.NaN };
 
+/** Numbers that are sent sooner than a kernel makes them. */
+const fewest = 64;
+
 export async function fill(run: Executor, out: Operand, value: number): Promise<void> {
   if (sizeOf(out.shape) === 0) return;
   if (!run.takes(out)) {
@@ -16,9 +19,14 @@ export async function fill(run: Executor, out: Operand, value: number): Promise<
   const { device } = run.memory;
   const stored = out.dtype === "bool" ? Number(value !== 0) : value;
   if (coversBuffer(out)) {
-    return run.store(out, await device.run(fillSource, fillArguments(stored), sizeOf(out.shape)));
+    const size = sizeOf(out.shape);
+    const filled =
+      size <= fewest
+        ? device.upload(new Float32Array(size).fill(stored))
+        : await device.run(fillSource, fillArguments(stored), size);
+    return run.store(out, filled);
   }
-  const one = await device.run(fillSource, fillArguments(stored), 1);
+  const one = device.upload(Float32Array.of(stored));
   try {
     await run.place(
       out,
