@@ -1,144 +1,194 @@
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import {
+  type Browser,
+  findChromium,
+  launchChromium,
+  type PageServer,
+  servePages,
+} from "@denoise-rotator/testing/chromium";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type InstalledPackages, installPackages, root } from "./installed-packages.js";
 
-/** Set by CI, which installs it; elsewhere the tests run where Debian's Chromium is found. */
-const required = process.env.CHROMIUM;
-const chromium = required ?? "/usr/bin/chromium";
-const reason = `no Chromium at ${chromium}; CHROMIUM=PATH names one`;
+/** Where none is asked for and there is none, these tests are skipped. */
+const { required, missing } = findChromium();
+const skip = missing !== undefined && !required;
+const because = skip ? ` (${missing})` : "";
 
-const packageFile = (name: string, file: string) =>
-  readFileSync(new URL(`../packages/${name}/dist/${file}`, import.meta.url), "utf8");
+const { dependencies } = JSON.parse(readFileSync(join(root, "packages/web/package.json"), "utf8"));
+const partsOfWeb = Object.keys(dependencies).map((name) => name.replace("@denoise-rotator/", ""));
 
-/** Opens the backend twice and says what a product and a softmax of both are. */
-const task = `
-  import { wasm } from "/backend-wasm/index.js";
-  import { Random } from "/core/index.js";
+/** The page and the worker of docs/browser.md, importing from `library` instead of the network. */
+function documentedPage(library: string): Record<string, string> {
+  const text = readFileSync(join(root, "docs/browser.md"), "utf8");
+  const block = (language: string, start: string) =>
+    [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)]
+      .filter(([, name, code]) => name === language && code!.startsWith(start))
+      .map(([, , code]) => code!)[0]!;
+  const network = /https:\/\/cdn\.jsdelivr\.net\/npm\/@denoise-rotator\/web@[\d.]+\/dist\//;
+  const job = block("js", "import {");
+  expect(job).toMatch(network);
+  return { "/": block("html", "<!doctype html>"), "/job.js": job.replace(network, library) };
+}
+
+/** Products of one backend after another: how many threads each has, and a hash of all their bits. */
+const products = (library: string) => `
+  import { Random } from "${library}core.js";
+  import { wasm } from "${library}backend-wasm.js";
   export async function run(threads) {
     const backend = await wasm(threads === undefined ? {} : { threads });
     const random = new Random(7);
-    const [a, b] = [random.normal([300, 260], { backend }), random.normal([260, 310], { backend })];
+    const [a, b] = [random.normal([600, 560], { backend }), random.normal([560, 610], { backend })];
     let bits = 0;
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 3; round++) {
       const values = await a.matmul(b).read();
-      for (const word of new Uint32Array(values.buffer, values.byteOffset, values.length)) bits = (Math.imul(bits, 31) + word) >>> 0;
+      for (const word of new Uint32Array(values.buffer)) bits = (Math.imul(bits, 31) + word) >>> 0;
+      // A worker that does not start is heard of now, and makes the next product throw.
+      await new Promise((resolve) => setTimeout(resolve, 300));
     }
     const { threads: used } = backend.capabilities.description;
     await backend.dispose();
     return { used, bits };
   }
 `;
-const page = `<!doctype html><script type="module">
-  const report = (value) => fetch("/result", { method: "POST", body: JSON.stringify(value) });
-  try {
-    const { run } = await import("/task.js");
-    const page = await run();
-    const worker = new Worker("/worker.js", { type: "module" });
-    const inWorker = await new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data));
-      worker.onerror = ({ message }) => reject(new Error(message));
-    });
-    await report({ isolated: crossOriginIsolated, page, ...inWorker });
-  } catch (error) { await report({ error: String(error?.stack ?? error) }); }
-</script>`;
-const worker = `
-  const { run } = await import("/task.js");
-  try { postMessage({ two: await run(2), one: await run(1) }); }
-  catch (error) { postMessage({ error: String(error?.stack ?? error) }); }
+const productWorker = `
+  import { run } from "/products.js";
+  postMessage({ one: await run(1), two: await run(2) });
 `;
+const productPage = `<!doctype html><script type="module">
+  import { run } from "/products.js";
+  const worker = new Worker("/worker.js", { type: "module" });
+  const inWorker = new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+  });
+  globalThis.result = (async () => ({ isolated: crossOriginIsolated, page: await run(), ...(await inWorker) }))();
+</script>`;
 
-interface Result {
-  readonly error?: string;
-  readonly isolated: boolean;
-  readonly page: { readonly used: number; readonly bits: number };
-  readonly one: Result["page"];
-  readonly two: Result["page"];
-}
-
-/** Serves the built packages as they are but for their imports of each other, to a page that reports once. */
-async function inChromium(isolated: boolean): Promise<Result> {
-  const files = new Map([
-    ["/", page],
-    ["/task.js", task],
-    ["/worker.js", worker],
-  ]);
-  let report: (result: Result) => void;
-  const result = new Promise<Result>((resolve) => {
-    report = resolve;
-  });
-  const server = createServer((request, response) => {
-    if (isolated) {
-      response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
-      response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-    }
-    if (request.method === "POST") {
-      let body = "";
-      request.on("data", (chunk) => {
-        body += chunk;
-      });
-      request.on("end", () => {
-        response.end();
-        report(JSON.parse(body));
-      });
-      return;
-    }
-    const path = request.url ?? "/";
-    const [, name, file] = /^\/(core|backend-wasm)\/([\w.-]+\.js)$/.exec(path) ?? [];
-    const text = files.get(path) ?? (name && file ? packageFile(name, file) : undefined);
-    response.setHeader("Content-Type", path === "/" ? "text/html" : "text/javascript");
-    response.statusCode = text === undefined ? 404 : 200;
-    response.end(text?.replaceAll(/(["'])@denoise-rotator\/core\1/g, '"/core/index.js"'));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const profile = mkdtempSync(join(tmpdir(), "denoise-rotator-chromium-"));
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"];
-  const quiet = ["--disable-background-networking", "--disable-component-update", "--disable-quic"];
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const browser = spawn(chromium, [...flags, ...quiet, `--user-data-dir=${profile}`, url], {
-    stdio: "ignore",
-  });
-  try {
-    return await result;
-  } finally {
-    const ended = new Promise((resolve) => browser.once("exit", resolve));
-    browser.kill();
-    await ended;
-    server.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+/** The largest difference from the cpu backend's product and softmax, of each backend that needs a GPU. */
+const gpuPage = (library: string) => `<!doctype html><script type="module">
+  import { cpu, Random, softmax } from "${library}core.js";
+  import { webgpu } from "${library}backend-webgpu.js";
+  import { gpujs } from "${library}backend-gpujs.js";
+  async function values(backend) {
+    const random = new Random(3);
+    const a = random.normal([70, 50], { backend });
+    const b = random.normal([50, 90], { backend });
+    return softmax(a.matmul(b)).read();
   }
+  async function difference(open) {
+    const backend = await open();
+    const [found, wanted] = [await values(backend), await values(cpu)];
+    await backend.dispose();
+    return Math.max(...found.map((x, i) => Math.abs(x - wanted[i])));
+  }
+  globalThis.result = (async () => ({
+    webgpu: await difference(() => webgpu()),
+    "gpujs webgpu": await difference(() => gpujs({ mode: "webgpu" })),
+    "gpujs webgl2": await difference(() => gpujs({ mode: "webgl2" })),
+  }))();
+</script>`;
+
+interface Product {
+  readonly used: number;
+  readonly bits: number;
+}
+interface Products {
+  readonly isolated: boolean;
+  readonly page: Product;
+  readonly one: Product;
+  readonly two: Product;
 }
 
-const present = existsSync(chromium);
+describe.skipIf(skip)(`@denoise-rotator/web, packed, in Chromium${because}`, { timeout: 120_000 }, () => {
+  let user: InstalledPackages;
+  let browser: Browser;
+  let network: PageServer;
+  const installed = () => join(user.folder, "node_modules/@denoise-rotator/web/dist/");
 
-describe("backend-wasm in Chromium", { timeout: 120_000 }, () => {
-  it("should find the browser where one is asked for", () => {
-    if (required !== undefined) expect(present, reason).toBe(true);
+  beforeAll(async () => {
+    user = installPackages(["web", ...partsOfWeb]);
+    browser = await launchChromium();
+    network = await servePages({ folders: { "/": installed() }, shared: true });
+  }, 300_000);
+  afterAll(async () => {
+    await browser?.close();
+    await network?.close();
+    user?.remove();
   });
 
-  it.skipIf(!present)(
-    `should use threads in a worker of an isolated page, with the same bits${present ? "" : ` (${reason})`}`,
-    async () => {
-      const { error, isolated, page, one, two } = await inChromium(true);
-      expect(error).toBeUndefined();
-      expect(isolated).toBe(true);
-      expect([page.used, one.used, two.used]).toEqual([1, 1, 2]);
+  /** Where the library is, as seen by a page that keeps it beside itself, and by one that loads it from another origin. */
+  const places = [
+    ["beside the page", () => "/web/"],
+    ["from another origin", () => network.url],
+  ] as const;
+
+  /** What `evaluate` finds on the page that these files make. */
+  async function onPage<T>(files: Record<string, string>, isolated: boolean, evaluate: () => Promise<T>) {
+    const site = await servePages({ files, folders: { "/web/": installed() }, isolated });
+    const page = await browser.newPage();
+    const problems: string[] = [];
+    page.on("pageerror", (error) => problems.push(error.message));
+    page.on("console", (message) => {
+      // WebGL's driver remarks that reading waits for the device.
+      if (!message.text().includes("GPU stall due to ReadPixels")) problems.push(message.text());
+    });
+    try {
+      await page.goto(site.url);
+      const result = await page.evaluate(evaluate);
+      expect(problems).toEqual([]);
+      return result;
+    } catch (error) {
+      // Without the page's stack, whose addresses Vitest takes for files.
+      const [what] = String(error).split(/\n\s+at /);
+      throw new Error([what, ...problems].join("\n"));
+    } finally {
+      await page.close();
+      await site.close();
+    }
+  }
+
+  describe.each(places)("%s", (_place, library) => {
+    it.each([
+      ["isolated", true],
+      ["ordinary", false],
+    ])("should rotate and prune in docs/browser.md's page, %s", async (_kind, isolated) => {
+      const result = await onPage(documentedPage(library()), isolated, async () => {
+        const element = document.getElementById("result")!;
+        while (element.textContent === "…") await new Promise((resolve) => setTimeout(resolve, 20));
+        return JSON.parse(element.textContent!);
+      });
+      const { threads, plain, rotated } = result;
+      if (isolated) expect(threads).toBeGreaterThan(0);
+      else expect(threads).toBe(1);
+      expect(plain).toBeGreaterThan(0);
+      expect(rotated).toBeLessThan(plain / 2);
+    });
+
+    it("should compute on WebGPU and WebGL2", async () => {
+      const result = await onPage({ "/": gpuPage(library()) }, false, () => {
+        return (globalThis as unknown as { result: Promise<Record<string, number>> }).result;
+      });
+      expect(Object.keys(result)).toEqual(["webgpu", "gpujs webgpu", "gpujs webgl2"]);
+      for (const [name, difference] of Object.entries(result)) expect(difference, name).toBeLessThan(1e-5);
+    });
+
+    it.each([
+      ["use threads in a worker of an isolated page", true],
+      ["run on one thread where the page is not isolated", false],
+    ])("should %s, with the same bits", async (_what, wanted) => {
+      const files = {
+        "/": productPage,
+        "/worker.js": productWorker,
+        "/products.js": products(library()),
+      };
+      const { isolated, page, one, two } = await onPage(files, wanted, () => {
+        return (globalThis as unknown as { result: Promise<Products> }).result;
+      });
+      expect(isolated).toBe(wanted);
+      expect([page.used, one.used, two.used]).toEqual([1, 1, wanted ? 2 : 1]);
       expect(two.bits).toBe(one.bits);
       expect(page.bits).toBe(one.bits);
-    },
-  );
-
-  it.skipIf(!present)(
-    `should run on one thread where the page is not isolated${present ? "" : ` (${reason})`}`,
-    async () => {
-      const { error, isolated, page, two } = await inChromium(false);
-      expect(error).toBeUndefined();
-      expect(isolated).toBe(false);
-      expect([page.used, two.used]).toEqual([1, 1]);
-      expect(two.bits).toBe(page.bits);
-    },
-  );
+    });
+  });
 });

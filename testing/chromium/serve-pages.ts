@@ -49,7 +49,9 @@ export async function servePages(site: Site): Promise<PageServer> {
     const path = pathname.endsWith("/") && !site.files?.[pathname] ? `${pathname}index.html` : pathname;
     const content = site.files?.[path] ?? (await fromFolders(site.folders ?? {}, path));
     const type = path === "/" ? types[".html"] : types[extname(path)];
-    response.writeHead(content === undefined ? 404 : 200, {
+    // Browsers ask for this one by themselves.
+    const absent = path === "/favicon.ico" ? 204 : 404;
+    response.writeHead(content === undefined ? absent : 200, {
       ...headers,
       "Content-Type": type ?? "application/octet-stream",
     });

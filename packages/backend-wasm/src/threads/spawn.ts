@@ -1,6 +1,9 @@
 import { nodeBuiltin } from "./support.js";
 import type { WorkerStart } from "./worker.js";
 
+/** Node's own, apart from the URLs below, for which bundlers carry the file along. */
+const workerFile = "./worker.js";
+
 /** A running worker. */
 export interface Thread {
   terminate(): Promise<void>;
@@ -14,7 +17,7 @@ export function spawn(start: WorkerStart, onFailure: (reason: string) => void): 
   const node = nodeBuiltin("node:worker_threads");
   if (!node) return spawnInBrowser(start, onFailure);
   let wanted = true;
-  const worker = new node.Worker(new URL("./worker.js", import.meta.url), {
+  const worker = new node.Worker(new URL(workerFile, import.meta.url), {
     name: "denoise-rotator",
     workerData: start,
     execArgv: [],
@@ -33,8 +36,22 @@ export function spawn(start: WorkerStart, onFailure: (reason: string) => void): 
 }
 
 function spawnInBrowser(start: WorkerStart, onFailure: (reason: string) => void): Thread {
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  worker.addEventListener("error", (event) => onFailure(event.message));
+  const worker = openWorker();
+  // An event without a message: the script could not be loaded.
+  worker.addEventListener("error", ({ message }) =>
+    onFailure(message || "its script worker.js did not load"),
+  );
   worker.postMessage(start);
   return { terminate: async () => worker.terminate() };
+}
+
+/** A page may only start workers of its own origin; one from a content delivery network comes in through an import. */
+function openWorker(): Worker {
+  const { protocol, origin } = new URL(import.meta.url);
+  const foreign = protocol.startsWith("http") && origin !== location.origin;
+  // Bundlers know `new Worker(new URL(…))` as written here, and no other way of writing it.
+  if (!foreign) return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  const script = `import ${JSON.stringify(new URL("./worker.js", import.meta.url))};`;
+  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  return new Worker(url, { type: "module" });
 }
