@@ -13,8 +13,8 @@ export interface WebgpuOptions {
   /** Node only: part of the name of the adapter to open. Default: the implementation's choice. */
   readonly adapter?: string;
   /**
-   * Whether factors of matrix products may be multiplied in 16 bits (sums stay in f32), which needs an adapter with
-   * `shader-f16`. Products are then as inexact as f16 factors are. Default false.
+   * Whether products with a factor stored in f16 multiply in 16 bits (sums stay in f32), which needs an adapter with
+   * `shader-f16`. The other factor is rounded to f16 then, and must lie in its range. Default false.
    */
   readonly f16?: boolean;
   /**
@@ -28,6 +28,11 @@ export interface WebgpuOptions {
   readonly maxIdleBytes?: number;
   /** How matrix products are spread over the device. Default: by the kind of adapter, nothing measured. */
   readonly matmul?: MatmulTuning;
+  /**
+   * Where `symmetricEigen` of linalg reduces a matrix to tridiagonal form: on the device, or on the host in f64. Default:
+   * the device, but on a software adapter the host, which is quicker there.
+   */
+  readonly symmetricEigen?: "device" | "host";
   /** A WebGPU instance of your own, which you keep alive. Default: `navigator.gpu`, in Node the package `webgpu`. */
   readonly gpu?: WebgpuInstance;
 }

@@ -8,6 +8,7 @@ import {
 import { Engine } from "./engine/engine.js";
 import type { ProfileRow } from "./engine/profiler.js";
 import { bindKernels } from "./kernels/index.js";
+import { adapterKind } from "./matmul/preferences.js";
 import { prepareMatmul } from "./matmul/tune.js";
 import { type OpenedDevice, openDevice } from "./open-device.js";
 import type { WebgpuOptions } from "./options.js";
@@ -36,11 +37,22 @@ export async function webgpu(options: WebgpuOptions = {}): Promise<WebgpuBackend
   const opened = await openDevice(options);
   const engine = new Engine(opened, options);
   try {
-    return new Webgpu(opened, engine, await prepareMatmul(engine, options.matmul));
+    const software = adapterKind(engine.device.adapterInfo) !== "gpu";
+    return new Webgpu(opened, engine, {
+      matmul: await prepareMatmul(engine, options.matmul),
+      symmetricEigen: options.symmetricEigen ?? (software ? "host" : "device"),
+    });
   } catch (error) {
     engine.close();
     throw error;
   }
+}
+
+/** What was chosen for the adapter. */
+interface Choices {
+  /** The variant of large matrix products. */
+  readonly matmul: string;
+  readonly symmetricEigen: "device" | "host";
 }
 
 class Webgpu implements WebgpuBackend {
@@ -49,9 +61,9 @@ class Webgpu implements WebgpuBackend {
   readonly kernels: Kernels;
   readonly #engine: Engine;
 
-  constructor({ info, engine: runtime }: OpenedDevice, engine: Engine, matmul: string) {
+  constructor({ info, engine: runtime }: OpenedDevice, engine: Engine, choices: Choices) {
     this.#engine = engine;
-    this.kernels = bindKernels(engine);
+    this.kernels = bindKernels(engine, choices.symmetricEigen);
     this.capabilities = {
       dtypes: ["f32", "i32", "bool", "f16", "bf16"],
       hostKernels: [],
@@ -66,7 +78,7 @@ class Webgpu implements WebgpuBackend {
         architecture: info.architecture,
         adapter: info.description || info.device,
         f16: engine.f16,
-        matmul,
+        ...choices,
       },
     };
   }

@@ -21,10 +21,11 @@ import { smallest } from "./smallest.js";
 import { crossEntropy, softmax } from "./softmax.js";
 import { swiglu } from "./swiglu.js";
 import { triangularSolve } from "./triangular-solve.js";
+import { tridiagonalPanel } from "./tridiagonal-panel.js";
 import { unary } from "./unary.js";
 
 /** The contract's kernels on one device: a file for each group, a line for each kernel. */
-export function bindKernels(engine: Engine): Kernels {
+export function bindKernels(engine: Engine, symmetricEigen: "device" | "host"): Kernels {
   return {
     fill: (out, value) => fill(engine, out, value),
     copy: (x, out) => copy(engine, x, out),
@@ -51,5 +52,8 @@ export function bindKernels(engine: Engine): Kernels {
     prunedEnergy: (y, h, out, energy, options) => prunedEnergy(engine, y, h, out, energy, options),
     groupEntropy: (y, h, out, energy, entropies, options) =>
       groupEntropy(engine, y, h, out, energy, entropies, options),
+    ...(symmetricEigen === "device" && {
+      tridiagonalPanel: (a, v, w, factors) => tridiagonalPanel(engine, a, v, w, factors),
+    }),
   };
 }

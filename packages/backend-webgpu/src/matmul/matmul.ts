@@ -91,7 +91,7 @@ function multiplyVectors(engine: Engine, product: Product, variant: Variant): vo
   const access: Access = {
     ...{ a: packingOf(a) as Packing, b: packingOf(b) as Packing, aType: a.dtype, bType: b.dtype },
     ...{ vectorOut: isVectorTarget(product), tail: k % 4 !== 0 },
-    ...{ leading: leadingOf(product), f16: engine.f16 },
+    ...{ leading: leadingOf(product), f16: engine.f16 && (a.dtype === "f16" || b.dtype === "f16") },
   };
   const source = variant.kind === "blocks" ? blocksSource : tilesSource;
   forEachStack(product, (first, count) => {
