@@ -37,7 +37,7 @@ export async function webgpu(options: WebgpuOptions = {}): Promise<WebgpuBackend
   const opened = await openDevice(options);
   const engine = new Engine(opened, options);
   try {
-    const software = adapterKind(engine.device.adapterInfo) !== "gpu";
+    const software = adapterKind(engine) !== "gpu";
     return new Webgpu(opened, engine, {
       matmul: await prepareMatmul(engine, options.matmul),
       symmetricEigen: options.symmetricEigen ?? (software ? "host" : "device"),

@@ -19,6 +19,8 @@ export interface Dispatch {
   readonly op: string;
   /** Everything that `code` depends on, except which bindings share a buffer. */
   readonly key: string;
+  /** Extension of WGSL that `code` uses. */
+  readonly enable?: "f16";
   /** WGSL with an entry point `main`; bindings (by their `names`) and `params` are declared before it. */
   code(names: Names): string;
   readonly bindings: Readonly<Record<string, Binding>>;

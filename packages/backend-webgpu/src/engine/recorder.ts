@@ -174,12 +174,13 @@ export class Recorder {
     this.#pass = undefined;
   }
 
-  #pipeline({ op, key, code, bindings, params }: Dispatch, variables: Variables): Pipeline {
+  #pipeline({ op, key, code, enable, bindings, params }: Dispatch, variables: Variables): Pipeline {
     const { names, access, pattern } = variables;
     const fullKey = `${key}|${pattern}`;
     const known = this.pipelines.get(fullKey);
     if (known) return known;
-    const source = declareVariables(bindings, variables) + declareParams(params) + code(names);
+    const head = enable ? `enable ${enable};\n` : "";
+    const source = head + declareVariables(bindings, variables) + declareParams(params) + code(names);
     return this.pipelines.create(fullKey, op, access, source);
   }
 }

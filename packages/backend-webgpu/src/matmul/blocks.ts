@@ -15,7 +15,7 @@ export function blocksSource(variant: Variant, access: Access, names: Names): st
   const vectors = columns / 4;
   const { loads: loadA, start: startA } = rowsOfA(rows, access);
   const { loads: loadB, start: startB } = columnsOfB(vectors, across, access);
-  return `${access.f16 ? "enable f16;\n" : ""}${loadVector("a", names.a!, access.aType)}${loadVector("b", names.b!, access.bType)}
+  return `${loadVector("a", names.a!, access.aType)}${loadVector("b", names.b!, access.bType)}
 ${placeOf(access.leading)}${putVector(names.out!, access.vectorOut)}
 @compute @workgroup_size(${across}, ${down})
 fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {

@@ -102,6 +102,7 @@ function multiplyVectors(engine: Engine, product: Product, variant: Variant): vo
       params: { ...productParams(product, { a: 4, b: 4, out: access.vectorOut ? 4 : 1 }), first },
       workgroups: grid(product, tileRows(variant), tileColumns(variant), count),
       work: product.m * product.n * k * count,
+      ...(access.f16 ? { enable: "f16" } : {}),
       code: (names) => source(variant, access, names),
     });
   });

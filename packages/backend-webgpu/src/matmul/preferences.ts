@@ -11,7 +11,11 @@ export interface Preferences {
   readonly small: VariantName;
 }
 
-export function adapterKind(info: Partial<GPUAdapterInfo>): AdapterKind {
+/** Devices of older browsers do not know their adapter: they count as GPUs. */
+export const adapterInfoOf = ({ device }: Engine): Partial<GPUAdapterInfo> => device.adapterInfo ?? {};
+
+export function adapterKind(engine: Engine): AdapterKind {
+  const info = adapterInfoOf(engine);
   const names = [info.vendor, info.architecture, info.device, info.description].join(" ").toLowerCase();
   if (names.includes("swiftshader")) return "swiftshader";
   if (/llvmpipe|lavapipe|software|basic render/.test(names) || info.isFallbackAdapter) return "software";
@@ -49,7 +53,7 @@ export function preferencesOf(engine: Engine): Preferences {
 
 /** With the variant for large results that was measured, if one was. */
 export function defaults(engine: Engine, large?: VariantName): Preferences {
-  const kind = adapterKind(engine.device.adapterInfo ?? {});
+  const kind = adapterKind(engine);
   const fitting = candidates[kind].find((name) => fits(engine, variants[name])) ?? "blocks4x4";
   return { large: large ?? fitting, small: smallOf[kind] };
 }

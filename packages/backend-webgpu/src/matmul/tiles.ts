@@ -33,7 +33,7 @@ ${products((r, j) => `      h${r}_${j} = fma(vec4<f16>(av${r >> 2}[${r & 3}]), b
       }
 ${products((r, j) => `      c${r}_${j} += vec4<f32>(h${r}_${j});`)}
     }`;
-  return `${access.f16 ? "enable f16;\n" : ""}${loadVector("a", names.a!, access.aType)}${loadVector("b", names.b!, access.bType)}
+  return `${loadVector("a", names.a!, access.aType)}${loadVector("b", names.b!, access.bType)}
 ${placeOf(access.leading)}${putVector(names.out!, access.vectorOut)}
 var<workgroup> tile_a: array<${type}, ${(depth * bm) / 4}>;
 var<workgroup> tile_b: array<${type}, ${(depth * bn) / 4}>;

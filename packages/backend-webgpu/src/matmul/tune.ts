@@ -2,7 +2,7 @@ import { OptionError } from "@denoise-rotator/core";
 import type { Engine } from "../engine/engine.js";
 import { AdapterLimitError } from "../errors.js";
 import { multiply } from "./matmul.js";
-import { adapterKind, candidates, defaults, fits, prefer } from "./preferences.js";
+import { adapterInfoOf, adapterKind, candidates, defaults, fits, prefer } from "./preferences.js";
 import type { Product } from "./product.js";
 import { type VariantName, variants } from "./variants.js";
 
@@ -30,9 +30,9 @@ const repetitions = 3;
 const measured = new Map<string, VariantName>();
 
 /** Adapter and candidates: another list is another measurement. */
-const cacheKey = ({ device, f16 }: Engine, names: readonly VariantName[]): string => {
-  const { vendor, architecture, device: model, description } = device.adapterInfo;
-  return `denoise-rotator matmul ${[vendor, architecture, model, description, f16, ...names].join("/")}`;
+const cacheKey = (engine: Engine, names: readonly VariantName[]): string => {
+  const { vendor, architecture, device, description } = adapterInfoOf(engine);
+  return `denoise-rotator matmul ${[vendor, architecture, device, description, ...names].join("/")}`;
 };
 
 const isVariant = (name: string | null | undefined): name is VariantName =>
@@ -59,9 +59,7 @@ export async function prepareMatmul(engine: Engine, options: MatmulTuning = {}):
 }
 
 async function tuned(engine: Engine, cache: TuneCache | undefined): Promise<VariantName> {
-  const names = candidates[adapterKind(engine.device.adapterInfo)].filter((name) =>
-    fits(engine, variants[name]),
-  );
+  const names = candidates[adapterKind(engine)].filter((name) => fits(engine, variants[name]));
   const key = cacheKey(engine, names);
   const known = measured.get(key) ?? (await cache?.get(key));
   if (isVariant(known)) return known;
