@@ -73,6 +73,17 @@ describe.skipIf(reason !== undefined)(`gpujs on WebGPU${reason ? ` (${reason})` 
     expect([...(await tensor([1, 2], { backend }).add(2).read())]).toEqual([3, 4]);
   });
 
+  it("should reject a read after the device refused something, and go on", async () => {
+    (await context()).device.createBuffer({ size: 16, usage: 0 });
+    const x = tensor([1, 2], { backend });
+    // The device says so when it comes to it.
+    const squares = async () => {
+      for (let i = 0; i < 20; i++) await tidy(() => x.square()).read();
+    };
+    await expect(squares()).rejects.toThrow(/refused a command: .*usage/i);
+    expect([...(await tidy(() => x.square()).read())]).toEqual([1, 4]);
+  });
+
   it("should keep the device while another backend uses it", async () => {
     const other = await gpujs({ mode: "webgpu" });
     await other.dispose();

@@ -16,6 +16,9 @@ const storageUsage = 0x80 | 0x04 | 0x08;
 /** gpu.js has one device for all its instances; it goes with the last backend that uses it. */
 const users = new Map<WebgpuContext, Set<(error: GPUError) => void>>();
 
+/** Backends that are about to use it. */
+let opening = 0;
+
 async function acquire(library: Library): Promise<WebgpuContext> {
   try {
     return await library.WebGPUContext.acquire();
@@ -44,6 +47,15 @@ function listen(context: WebgpuContext, listener: (error: GPUError) => void): vo
 
 /** gpu.js's compute shaders on `navigator.gpu`. Throws {@link ModeUnavailableError} without an adapter. */
 export async function openWebgpu(library: Library): Promise<Device> {
+  opening++;
+  try {
+    return await open(library);
+  } finally {
+    opening--;
+  }
+}
+
+async function open(library: Library): Promise<Device> {
   const context = await acquire(library);
   const { device, adapter } = context;
   const kernels = new KernelCache("webgpu", new library({ mode: "webgpu" }), library.WebGPUKernel, "Array");
@@ -51,8 +63,6 @@ export async function openWebgpu(library: Library): Promise<Device> {
   const note = (error: GPUError) => {
     failure ??= error;
   };
-  listen(context, note);
-
   /** Reads results back for all; made by the first run. */
   let reader: LibraryKernel | undefined;
   const assertAlive = () => {
@@ -99,6 +109,7 @@ export async function openWebgpu(library: Library): Promise<Device> {
   forgetOutput(shortcut.kernel);
   first.delete();
   reader = shortcut.kernel;
+  listen(context, note);
 
   const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
   return {
@@ -139,7 +150,7 @@ export async function openWebgpu(library: Library): Promise<Device> {
       listeners?.delete(note);
       if (listeners?.size !== 0) return;
       users.delete(context);
-      if (!context.isLost) await library.WebGPUContext.destroy();
+      if (!context.isLost && opening === 0) await library.WebGPUContext.destroy();
     },
   };
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { gpujs } from "../../src/index.js";
 import { describeMode } from "../conformance.js";
 
-describeMode("webgl2", { describe, it, beforeAll, afterAll });
+describeMode("webgl2", { describe, it, beforeAll, afterAll }, { runs: 12 });
 
 /** Textures that were made from now on and not deleted. */
 function watchTextures() {

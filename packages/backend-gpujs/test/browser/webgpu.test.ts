@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { describeMode } from "../conformance.js";
 
-describeMode("webgpu", { describe, it, beforeAll, afterAll });
+// Node runs more of them.
+describeMode("webgpu", { describe, it, beforeAll, afterAll }, { runs: 8 });
