@@ -8,15 +8,12 @@ import {
   servePages,
 } from "@denoise-rotator/testing/chromium";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type InstalledPackages, installPackages, root } from "./installed-packages.js";
+import { type InstalledPackages, installPackages, packagesForPages, root } from "./installed-packages.js";
 
 /** Where none is asked for and there is none, these tests are skipped. */
 const { required, missing } = findChromium();
 const skip = missing !== undefined && !required;
 const because = skip ? ` (${missing})` : "";
-
-const { dependencies } = JSON.parse(readFileSync(join(root, "packages/web/package.json"), "utf8"));
-const partsOfWeb = Object.keys(dependencies).map((name) => name.replace("@denoise-rotator/", ""));
 
 /** The page and the worker of docs/browser.md, importing from `library` instead of the network. */
 function documentedPage(library: string): Record<string, string> {
@@ -107,7 +104,7 @@ describe.skipIf(skip)(`@denoise-rotator/web, packed, in Chromium${because}`, { t
   const installed = () => join(user.folder, "node_modules/@denoise-rotator/web/dist/");
 
   beforeAll(async () => {
-    user = installPackages(["web", ...partsOfWeb]);
+    user = installPackages(["web", ...packagesForPages]);
     browser = await launchChromium();
     network = await servePages({ folders: { "/": installed() }, shared: true });
   }, 300_000);

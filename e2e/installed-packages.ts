@@ -1,10 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The packages that run in a page, by their names without the scope: those that `web` bundles. */
+export const packagesForPages: readonly string[] = Object.keys(
+  JSON.parse(readFileSync(join(root, "packages/web/package.json"), "utf8")).dependencies,
+).map((name) => name.replace("@denoise-rotator/", ""));
 
 /** A project of a user that has installed our packages from their tarballs. */
 export interface InstalledPackages {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Browser, findChromium, launchChromium, servePages } from "@denoise-rotator/testing/chromium";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type InstalledPackages, installPackages } from "./installed-packages.js";
+import { type InstalledPackages, installPackages, packagesForPages } from "./installed-packages.js";
 
 const { required, missing } = findChromium();
 /** Where none is asked for and there is none, these tests are skipped. */
@@ -20,13 +20,19 @@ const sources = {
     });
   `,
   "job.js": `
+    import { gpujs } from "@denoise-rotator/backend-gpujs";
     import { wasm } from "@denoise-rotator/backend-wasm";
+    import { webgpu } from "@denoise-rotator/backend-webgpu";
     import { Site } from "@denoise-rotator/contracts";
-    import { item, Random } from "@denoise-rotator/core";
+    import { cpu, item, Random } from "@denoise-rotator/core";
     import { polar } from "@denoise-rotator/linalg";
     import { orthogonal } from "@denoise-rotator/manifold";
     import { magnitude, pruneSite } from "@denoise-rotator/pruners";
     import { orthogonalityTolerance } from "@denoise-rotator/rotator";
+    const product = (backend) => {
+      const random = new Random(3);
+      return random.normal([70, 50], { backend }).matmul(random.normal([50, 90], { backend })).read();
+    };
     async function job() {
       const backend = await wasm({ threads: 2 });
       const random = new Random(1);
@@ -40,8 +46,17 @@ const sources = {
       const distance = await item(rotations.error(polar(random.normal([40, 40], { backend }))));
       const site = new Site({ name: "layer", role: "upProj", weight });
       const { maskValid, sparsity } = await pruneSite(site, magnitude(), { pattern: "2:4" });
+      const gpu = {};
+      for (const open of [webgpu, () => gpujs({ mode: "webgpu" }), () => gpujs({ mode: "webgl2" })]) {
+        const device = await open();
+        const { name, capabilities } = device;
+        const [found, wanted] = [await product(device), await product(cpu)];
+        const close = found.every((x, i) => Math.abs(x - wanted[i]) < 1e-4);
+        gpu[[name, capabilities.description.mode].join(" ").trim()] = close;
+        await device.dispose();
+      }
       const near = distance < orthogonalityTolerance;
-      postMessage({ near, maskValid, sparsity, threads: backend.capabilities.description.threads });
+      postMessage({ near, gpu, maskValid, sparsity, threads: backend.capabilities.description.threads });
     }
     job().catch((error) => setTimeout(() => { throw error; }));
   `,
@@ -51,7 +66,7 @@ describe.skipIf(skip)(`pages built by Vite${skip ? ` (${missing})` : ""}`, { tim
   let user: InstalledPackages;
   let browser: Browser;
   beforeAll(async () => {
-    user = installPackages(["core", "backend-wasm", "linalg", "manifold", "contracts", "pruners", "rotator"]);
+    user = installPackages(packagesForPages);
     for (const [file, text] of Object.entries(sources)) writeFileSync(join(user.folder, file), text);
     browser = await launchChromium();
   }, 300_000);
@@ -60,7 +75,10 @@ describe.skipIf(skip)(`pages built by Vite${skip ? ` (${missing})` : ""}`, { tim
     user?.remove();
   });
 
-  describe.each(["iife", "es"] as const)("workers as %s", (format) => {
+  describe.each([
+    ["iife", ["index", "job", "worker"]],
+    ["es", ["gpu", "index", "job", "worker"]], // gpu.js apart, loaded when first used
+  ] as const)("workers as %s", (format, assets) => {
     const dist = () => join(user.folder, `dist-${format}`);
     beforeAll(() =>
       build({
@@ -74,11 +92,12 @@ describe.skipIf(skip)(`pages built by Vite${skip ? ` (${missing})` : ""}`, { tim
 
     it("should carry the threads' worker along once, and no module of Node", () => {
       const files = readdirSync(join(dist(), "assets")).sort();
-      expect(files.map((file) => file.replace(/-.*/, ""))).toEqual(["index", "job", "worker"]);
+      expect(files.map((file) => file.replace(/-.*/, ""))).toEqual(assets);
       for (const file of files) {
         const text = readFileSync(join(dist(), "assets", file), "utf8");
-        expect(text).not.toMatch(/(from|import\(|require\()\s*["'`](node:|fs|path|os|worker_threads)\b/);
-        expect(text).not.toContain("__vite-browser-external");
+        // The second is what Vite puts in a built-in module's place.
+        const names = /from\s*["'`]node:\w+["'`]|__vite-browser-external/g;
+        expect(text.match(names) ?? [], file).toEqual([]);
       }
     });
 
@@ -93,7 +112,8 @@ describe.skipIf(skip)(`pages built by Vite${skip ? ` (${missing})` : ""}`, { tim
         const result = await page.evaluate(
           () => (globalThis as unknown as { result: Promise<object> }).result,
         );
-        expect(result).toEqual({ near: true, maskValid: true, sparsity: 0.5, threads, onPage: "cpu" });
+        const gpu = { webgpu: true, "gpujs webgpu": true, "gpujs webgl2": true };
+        expect(result).toEqual({ near: true, gpu, maskValid: true, sparsity: 0.5, threads, onPage: "cpu" });
       } finally {
         await page.close();
         await site.close();
