@@ -9,7 +9,43 @@ const scoreBytes = 2 ** 25;
 /** Most queries of a block where they are causal: keys that none of them sees are left out. */
 const causalQueries = 256;
 
-/** Scores of a block of queries of all heads of some batches by one product, softmax in place, another product. */
+/** Queries of some batches whose scores are there at once. */
+export interface AttentionBlock {
+  readonly batch: number;
+  readonly batches: number;
+  readonly start: number;
+  readonly queries: number;
+  /** Keys that any of them sees, at least one. */
+  readonly keys: number;
+  /** The last key that the first query sees; negative where it sees none. */
+  readonly visible: number;
+}
+
+/** Blocks that cover all queries of all batches, each with at most `scoreBytes` of scores or one query. */
+export function attentionBlocks(
+  [batches, heads, queries]: readonly [number, number, number],
+  keys: number,
+  causal: boolean,
+): AttentionBlock[] {
+  const rows = Math.max(1, Math.floor(scoreBytes / (4 * keys * heads)));
+  const block = Math.min(rows, causal ? causalQueries : queries, queries);
+  // More than one batch at a time only where all their queries fit.
+  const together = block < queries ? 1 : Math.max(1, Math.min(batches, Math.floor(rows / queries)));
+  const blocks: AttentionBlock[] = [];
+  for (let batch = 0; batch < batches; batch += together) {
+    for (let start = 0; start < queries; start += block) {
+      const taken = Math.min(block, queries - start);
+      const visible = causal ? start + keys - queries : keys;
+      blocks.push({
+        ...{ batch, batches: Math.min(together, batches - batch), start, queries: taken, visible },
+        keys: Math.max(1, Math.min(keys, visible + taken)),
+      });
+    }
+  }
+  return blocks;
+}
+
+/** For each block the scores of all heads by one product, softmax in place, another product. */
 export function attention(
   engine: Engine,
   q: Operand,
@@ -19,29 +55,16 @@ export function attention(
   { scale, causal }: AttentionOptions,
 ): void {
   if (sizeOf(out.shape) === 0) return;
-  const [batches, heads, queries] = q.shape as [number, number, number, number];
   const keys = k.shape[2]!;
   if (keys === 0) {
     fill(engine, out, 0);
     return;
   }
-  const rows = Math.max(1, Math.floor(scoreBytes / (4 * keys * heads)));
-  const block = Math.min(rows, causal ? causalQueries : queries, queries);
-  // More than one batch at a time only where all their queries fit.
-  const together = block < queries ? 1 : Math.max(1, Math.min(batches, Math.floor(rows / queries)));
-  for (let batch = 0; batch < batches; batch += together) {
-    const count = Math.min(together, batches - batch);
-    for (let start = 0; start < queries; start += block) {
-      const taken = Math.min(block, queries - start);
-      const first = causal ? start + keys - queries : keys;
-      const seen = Math.max(1, Math.min(keys, first + taken));
-      const part = (x: Operand, rowStart: number, rowCount: number) =>
-        window(x, batch, count, rowStart, rowCount);
-      attend(engine, part(q, start, taken), part(k, 0, seen), part(v, 0, seen), part(out, start, taken), {
-        scale,
-        first,
-      });
-    }
+  for (const block of attentionBlocks(q.shape as unknown as [number, number, number], keys, causal)) {
+    const part = (x: Operand, row: number, rows: number) => window(x, block.batch, block.batches, row, rows);
+    const [query, target] = [q, out].map((x) => part(x, block.start, block.queries)) as [Operand, Operand];
+    const [key, value] = [k, v].map((x) => part(x, 0, block.keys)) as [Operand, Operand];
+    attend(engine, query, key, value, target, { scale, first: block.visible });
   }
 }
 
