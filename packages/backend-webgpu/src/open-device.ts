@@ -54,7 +54,14 @@ export async function openDevice(options: WebgpuOptions): Promise<OpenedDevice> 
   if (adapter.features.has("subgroups")) requiredFeatures.push("subgroups" as GPUFeatureName);
   const requiredLimits: Record<string, number> = {};
   for (const name of raised) requiredLimits[name] = adapter.limits[name];
-  const device = await adapter.requestDevice({ requiredFeatures, requiredLimits, label: "denoise-rotator" });
+  const device = await adapter
+    .requestDevice({ requiredFeatures, requiredLimits, label: "denoise-rotator" })
+    .catch((error) => {
+      throw new AdapterLimitError(
+        `${nameOf(adapter.info)} gives no device (${error instanceof Error ? error.message.trim() : error}); ` +
+          "choose another adapter or backend",
+      );
+    });
   return { device, info: adapter.info, engine: await describeEngine(options), instance };
 }
 
@@ -63,7 +70,8 @@ const pageInstance = (): GPU | undefined => (globalThis as { navigator?: { gpu?:
 async function findInstance(options: WebgpuOptions): Promise<GPU> {
   if (options.gpu) return options.gpu as unknown as GPU;
   const page = pageInstance();
-  if (page) return page;
+  // A Node whose user made a navigator.gpu has adapters to choose from all the same.
+  if (page && !(isNode() && options.adapter !== undefined)) return page;
   if (isNode()) return nodeInstance(options.adapter);
   throw new WebgpuMissingError(
     "this page has no navigator.gpu: WebGPU takes a secure context (https or localhost) and a browser that has it; " +

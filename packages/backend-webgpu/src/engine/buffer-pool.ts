@@ -54,6 +54,10 @@ export class BufferPool {
   get idle(): number {
     return this.#idleBytes + this.#doomedBytes;
   }
+  /** Whether so much waits to be destroyed that a submission is worth it. */
+  get isOverfull(): boolean {
+    return this.#doomedBytes > this.#options.maxIdleBytes;
+  }
   get peak(): number {
     return this.#peak;
   }
@@ -155,9 +159,11 @@ export class BufferPool {
   }
 }
 
-/** Four classes between powers of two, so that at most a fifth is wasted; 256 bytes at least. */
+const large = 2 ** 24;
+
+/** 256 bytes at least; four classes between powers of two, 32 beyond 16 MiB, where what is wasted counts. */
 export function sizeClass(byteLength: number): number {
   if (byteLength <= 256) return 256;
-  const step = 2 ** (Math.ceil(Math.log2(byteLength)) - 3);
+  const step = 2 ** (Math.ceil(Math.log2(byteLength)) - (byteLength <= large ? 3 : 6));
   return Math.ceil(byteLength / step) * step;
 }

@@ -59,7 +59,10 @@ export class Engine {
 
   /** The buffer may be freed while commands that use it wait: whoever gets its memory next is enqueued after them. */
   free(buffer: DeviceBuffer): void {
-    if (!this.#closed) this.pool.give(bufferOf(buffer).release());
+    if (this.#closed) return;
+    this.pool.give(bufferOf(buffer).release());
+    if (this.pool.isOverfull) this.#recorder.submit();
+    if (!this.#recorder.isRecording) this.pool.destroyDoomed();
   }
 
   /** Enqueues one kernel. */

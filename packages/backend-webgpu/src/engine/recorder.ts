@@ -63,6 +63,11 @@ export class Recorder {
     });
   }
 
+  /** Whether commands wait for their submission. */
+  get isRecording(): boolean {
+    return this.#encoder !== undefined;
+  }
+
   dispatch(dispatch: Dispatch): void {
     const { op, params, workgroups } = dispatch;
     if (workgroups[0] === 0 || workgroups[1] === 0 || workgroups[2] === 0) return;
