@@ -2,6 +2,7 @@ import { type Operand, type ReduceOp, sizeOf } from "@denoise-rotator/core";
 import { foldWorkgroups } from "../engine/dispatch.js";
 import type { Engine } from "../engine/engine.js";
 import { listLength } from "../engine/params.js";
+import { adapterKind } from "../matmul/preferences.js";
 import { floatBits } from "../wgsl/bits.js";
 import { denseParams, readElement, workgroupSize, writeDense } from "../wgsl/elements.js";
 import { locate, mergeAxes, rankClass, type Windows, windowParams } from "../wgsl/windows.js";
@@ -41,7 +42,8 @@ export function reduce(
     return;
   }
   const inner = (view: Windows) => view.strides[0]!.at(-1) ?? Number.POSITIVE_INFINITY;
-  const shared = terms >= fewTerms && inner(reduced) <= inner(kept);
+  // Barriers cost software adapters more than strides do.
+  const shared = terms >= fewTerms && inner(reduced) <= inner(kept) && adapterKind(engine) === "gpu";
   const chunks = countChunks(results, terms, shared);
   const pass: Pass = { op, x, kept, reduced, terms, shared, chunks };
   if (chunks === 1 && !(shared && out.dtype === "bool")) {

@@ -2,6 +2,7 @@ import { type Operand, sizeOf } from "@denoise-rotator/core";
 import { type Binding, foldWorkgroups, type Names } from "../engine/dispatch.js";
 import type { Engine } from "../engine/engine.js";
 import type { Params } from "../engine/params.js";
+import { adapterKind } from "../matmul/preferences.js";
 import { workgroupSize } from "../wgsl/elements.js";
 import { forEachPart, locate, mergeAxes, rankClass, windowParams } from "../wgsl/windows.js";
 
@@ -30,13 +31,17 @@ export interface RowKernel {
   code(names: Names): { readonly functions: string; readonly main: string };
 }
 
+/** Software adapters spend more on barriers than on a whole row, while there are rows for all their lanes. */
+const isSingle = (engine: Engine, rows: number, columns: number): boolean =>
+  columns <= shortRow || (adapterKind(engine) !== "gpu" && rows >= 32 && columns <= 4096);
+
 /**
  * Runs a kernel over rows: a workgroup of 64 for each long one, an invocation for each short one. Sums are added up in a
  * fixed order.
  */
 export function forEachRow(engine: Engine, kernel: RowKernel): void {
   const { op, key, rows, bindings, lead, columns, cost = 8 } = kernel;
-  const single = kernel.single ?? columns <= shortRow;
+  const single = kernel.single ?? isSingle(engine, sizeOf(lead), columns);
   const names = Object.keys(rows);
   const windows = mergeAxes(
     Object.values(rows).map(({ strides, offset }) => ({
