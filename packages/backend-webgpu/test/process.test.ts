@@ -80,6 +80,16 @@ describe("a process without WebGPU", () => {
 describeOnDevice("a process with a backend", () => {
   const clean = { stderr: "", ended: "status 0" };
 
+  it("should choose its adapter by name, and hear the names of all", () => {
+    const body = `
+      await webgpu({ adapter: "no such" }).catch((error) => console.log(error.name, error.message));
+      const backend = await webgpu();
+      console.log(backend.name);`;
+    const { stdout, ended } = run(inside, body);
+    expect(stdout).toMatch(/^NoAdapterError .*named no such [\s\S]*Available adapters:[\s\S]*webgpu$/);
+    expect(ended).toBe("status 0");
+  });
+
   it("should end after dispose()", () => {
     const body = `
       const backend = await webgpu();
