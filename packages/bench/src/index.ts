@@ -43,6 +43,7 @@ export {
   type Host,
   type MeasuredRow,
   parseBenchResult,
+  ratiosAgainst,
   withBaseline,
 } from "./result.js";
 export { type BenchOptions, type BenchProgress, runBench } from "./run-bench.js";

@@ -118,16 +118,22 @@ export function parseBenchResult(json: unknown): BenchResult {
   return parsed.data;
 }
 
-/** The same result with ratios against another contender. */
-export function withBaseline(result: BenchResult, baseline: string): BenchResult {
+/** Rows with ratios against a contender; `null` where it was not measured. */
+export function ratiosAgainst(rows: readonly BenchRow[], baseline: string): BenchRow[] {
   const medians = new Map(
-    result.rows.flatMap((row) =>
+    rows.flatMap((row) =>
       row.status === "ok" && row.contender === baseline ? [[row.work, row.median] as const] : [],
     ),
   );
-  const rows = result.rows.map((row) => {
+  return rows.map((row) => {
     const base = medians.get(row.work);
     return row.status === "ok" ? { ...row, ratio: base === undefined ? null : row.median / base } : row;
   });
-  return { ...result, settings: { ...result.settings, baseline }, rows };
 }
+
+/** The same result with ratios against another contender. */
+export const withBaseline = (result: BenchResult, baseline: string): BenchResult => ({
+  ...result,
+  settings: { ...result.settings, baseline },
+  rows: ratiosAgainst(result.rows, baseline),
+});

@@ -1,5 +1,5 @@
 import type * as Core from "@tensorflow/tfjs-core";
-import { type Contender, Unsupported } from "../contender.js";
+import { type Contender, type Description, Unsupported } from "../contender.js";
 import { requireWebgpu } from "../host.js";
 import { shapeOfSizes } from "../works/block-shape.js";
 import { rmsNormEpsilon } from "../works/elementwise.js";
@@ -60,7 +60,8 @@ export async function tfjs(backend: TfjsBackend, options: PeerOptions = {}): Pro
   return contender(
     {
       ...{ name: `tfjs-${backend}`, package: name, version: options.versions?.[name] ?? tf.version_core },
-      describe: () => describe(tf, loaded),
+      describe: () =>
+        describe(tf, backend, "getThreadsCount" in loaded ? loaded.getThreadsCount() : undefined),
       activate: async () => void (await tf.setBackend(backend)),
       async dispose() {
         tf.removeBackend(backend);
@@ -82,18 +83,23 @@ export async function tfjs(backend: TfjsBackend, options: PeerOptions = {}): Pro
       sum: operation((x) => tf.sum(x!)),
       rowMax: operation((x) => tf.max(x!, -1)),
       attention,
-      qr: operation((a) => tf.linalg.qr(a!)),
+      qr: (inputs, sizes) => {
+        if (backend.startsWith("webg"))
+          throw new Unsupported("compiles shaders for every column: tens of seconds");
+        return operation((a) => tf.linalg.qr(a!))(inputs, sizes);
+      },
       decoderBlock: (inputs, sizes) =>
         operation(tfjsDecoderBlock(tf, shapeOfSizes(sizes), sizes[5]!))(inputs, sizes),
     },
   );
 }
 
-function describe(tf: typeof Core, loaded: object): Record<string, string | number> {
-  const { adapterInfo } = tf.backend() as { adapterInfo?: { vendor?: string; architecture?: string } };
-  const threads = "getThreadsCount" in loaded ? (loaded.getThreadsCount as () => number)() : 0;
+function describe(tf: typeof Core, backend: TfjsBackend, threads: number | undefined): Description {
+  const { adapterInfo } = (tf.findBackend(backend) ?? {}) as {
+    adapterInfo?: { vendor?: string; architecture?: string };
+  };
   return {
-    ...(threads > 0 ? { threads } : {}),
+    ...(threads === undefined ? {} : { threads }),
     ...(adapterInfo?.vendor
       ? { adapter: `${adapterInfo.vendor} ${adapterInfo.architecture ?? ""}`.trim() }
       : {}),

@@ -24,8 +24,8 @@ const sets = {
   /** Seconds, on a software adapter too: a first look. */
   quick: () => [
     square(256),
-    // SmolLM2-135M's k, up and down at a quarter.
-    ...[linear(1, 384, 144), linear(64, 48, 144), linear(64, 384, 144), linear(64, 144, 384)],
+    // SmolLM2-135M's up and down at a quarter.
+    ...[linear(1, 384, 144), linear(64, 384, 144), linear(64, 144, 384)],
     ...[add(64 * thousand), exp(64 * thousand), softmax(64, thousand)],
     ...[sum(64 * thousand), rowMax(64, thousand)],
     ...[cholesky(128), qr(96), rotationStep("small"), decoderBlock("small", 16)],
