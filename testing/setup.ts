@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 
 // One seed for every property of a run; a failure prints it, `FC_SEED=… pnpm test` repeats it.
-const seed = Number(process.env.FC_SEED ?? Date.now() % 2 ** 31);
+// Where there is none, the definitions for browsers leave the text "null" in the environment.
+const given = Number(process.env.FC_SEED || Number.NaN);
+const seed = Number.isSafeInteger(given) ? given : Date.now() % 2 ** 31;
 fc.configureGlobal({ ...fc.readConfigureGlobal(), seed, interruptAfterTimeLimit: 45_000 });
 
 const streams = ["log", "info", "warn", "error", "debug"] as const;

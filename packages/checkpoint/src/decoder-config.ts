@@ -1,5 +1,6 @@
 import { ConfigFields, shown } from "./config-fields.js";
 import { CheckpointError } from "./errors.js";
+import { limits } from "./limits.js";
 import { type RopeScaling, readRope } from "./rope-config.js";
 import { didYouMean } from "./suggest.js";
 
@@ -78,6 +79,9 @@ export function parseDecoderConfig(
   const keyValueHeadCount = readKeyValueHeadCount(fields, headCount, defaults.keyValueHeadCount);
   const hiddenSize = fields.positiveInteger("hidden_size");
   const layerCount = fields.positiveInteger("num_hidden_layers");
+  if (layerCount > limits.layers) {
+    throw fields.error("num_hidden_layers", `is ${layerCount}, the limit is ${limits.layers}`);
+  }
   const maxPositionEmbeddings = fields.positiveInteger(
     "max_position_embeddings",
     defaults.maxPositionEmbeddings ?? 2048,

@@ -10,10 +10,16 @@ export const limits = {
   nameLength: 4096,
   /** Bytes of `config.json`. */
   configBytes: 10_000_000,
+  /** Blocks of a model. */
+  layers: 10_000,
   /** Bytes of `model.safetensors.index.json`. */
   indexBytes: 100_000_000,
   /** Bytes of `tokenizer.json`. */
   tokenizerBytes: 200_000_000,
+  /** Tokens of a vocabulary. */
+  tokens: 4_000_000,
+  /** Levels of nesting in the parts of a tokenizer. */
+  tokenizerDepth: 32,
   /** Bytes of any other file that is copied along with a model. */
   companionBytes: 200_000_000,
   /** Bytes of a GGUF file before its tensors' data. The largest vocabularies take a third. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileSource } from "@denoise-rotator/hub";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
+import { checkTokenizerJson } from "./check-tokenizer.js";
 import { CheckpointError } from "./errors.js";
 import { type OpenSource, openIfPresent, readJsonObject } from "./json-file.js";
 import { limits } from "./limits.js";
@@ -58,27 +59,25 @@ export class Tokenizer {
     name = "tokenizer.json",
   ) {
     this.name = name;
-    try {
-      this.#library = new Library(json, config);
-      this.size =
-        Math.max(
-          ...[this.#library.get_vocab().size - 1, ...this.#library.get_added_tokens_decoder().keys()],
-        ) + 1;
-      this.#encodePieces = pieceEncoder(this.#library, json, config);
-    } catch (cause) {
-      throw new CheckpointError(
-        "TOKENIZER",
-        `${name}: is not a tokenizer this release can read; is it damaged?`,
-        { cause },
-      );
-    }
+    checkTokenizerJson(name, json);
+    const read = this.#guarded(() => {
+      const library = new Library(json, config);
+      const added = [...library.get_added_tokens_decoder().keys()];
+      const last = added.reduce((most, id) => Math.max(most, id), library.get_vocab().size - 1);
+      return { library, last, encodePieces: pieceEncoder(library, json, config) };
+    });
+    this.#library = read.library;
+    this.size = read.last + 1;
+    this.#encodePieces = read.encodePieces;
     this.bosId = this.tokenId(tokenContent(config.bos_token));
     this.eosId = this.tokenId(tokenContent(config.eos_token));
   }
 
   /** The token ids of a text. */
   encode(text: string, options: EncodeOptions = {}): Int32Array<ArrayBuffer> {
-    const ids = this.#encodePieces?.(text) ?? this.#library.encode(text, { add_special_tokens: false }).ids;
+    const ids = this.#guarded(
+      () => this.#encodePieces?.(text) ?? this.#library.encode(text, { add_special_tokens: false }).ids,
+    );
     const { before, after } = options.addSpecialTokens ? this.#specialAround() : { before: [], after: [] };
     const out = new Int32Array(before.length + ids.length + after.length);
     out.set(before);
@@ -95,10 +94,12 @@ export class Tokenizer {
         throw new CheckpointError("TOKENIZER", `${this.name}: has no token of id ${id}`);
     }
     if (list.length === 0) return "";
-    return this.#library.decode(list, {
-      skip_special_tokens: options.skipSpecialTokens ?? false,
-      clean_up_tokenization_spaces: false,
-    });
+    return this.#guarded(() =>
+      this.#library.decode(list, {
+        skip_special_tokens: options.skipSpecialTokens ?? false,
+        clean_up_tokenization_spaces: false,
+      }),
+    );
   }
 
   /** The id of a token as the file spells it, e.g. `<|eot|>`. */
@@ -111,6 +112,19 @@ export class Tokenizer {
     return this.#library.id_to_token(id);
   }
 
+  /** The library trusts its file: what it throws where a part of it is not as it should be becomes an error that says so. */
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      throw new CheckpointError(
+        "TOKENIZER",
+        `${this.name}: is not a tokenizer this release can read; is it damaged?`,
+        { cause },
+      );
+    }
+  }
+
   #known(id: number | undefined): number {
     if (id !== undefined && id >= 0) return id;
     throw new CheckpointError("TOKENIZER", `${this.name}: the text holds a character it has no token for`);
@@ -119,8 +133,9 @@ export class Tokenizer {
   /** What the post-processor puts around every text, found by encoding a short one with and without it. */
   #specialAround(): { before: readonly number[]; after: readonly number[] } {
     if (!this.#around) {
-      const plain = this.#library.encode("a", { add_special_tokens: false }).ids;
-      const full = this.#library.encode("a", { add_special_tokens: true }).ids;
+      const idsOf = (add_special_tokens: boolean) =>
+        this.#guarded(() => this.#library.encode("a", { add_special_tokens }).ids);
+      const [plain, full] = [idsOf(false), idsOf(true)];
       let start = 0;
       while (start + plain.length < full.length && plain.some((id, i) => full[start + i] !== id)) start++;
       this.#around = { before: full.slice(0, start), after: full.slice(start + plain.length) };
