@@ -26,12 +26,17 @@ export async function provideNavigatorGpu(): Promise<void> {
 }
 
 async function createInstance(): Promise<GPU> {
-  // Not a literal: bundlers of pages must not look for it.
-  const name = "webgpu";
-  let module: { create?: (options: string[]) => GPU };
+  // Not literals: bundlers of pages must not look for them.
+  const [name, modules] = ["webgpu", "node:module"];
+  let module: { create(options: string[]): GPU };
   try {
+    const { createRequire } = await import(/* @vite-ignore */ /* webpackIgnore: true */ modules);
+    // The CommonJS build has no import.meta.
+    const here = typeof __filename === "string" ? __filename : import.meta.url;
+    assertRecent(createRequire(here)(`${name}/package.json`).version);
     module = await import(/* @vite-ignore */ /* webpackIgnore: true */ name);
   } catch (cause) {
+    if (cause instanceof ModeUnavailableError) throw cause;
     const reason = cause instanceof Error ? cause.message.split("\n")[0] : cause;
     throw new ModeUnavailableError(
       "webgpu",
@@ -40,11 +45,15 @@ async function createInstance(): Promise<GPU> {
       { cause },
     );
   }
-  if (!module.create) {
-    throw new ModeUnavailableError(
-      "webgpu",
-      "the installed package webgpu is too old; npm install webgpu@0.6.2",
-    );
-  }
   return module.create([]);
+}
+
+/** Throws {@link ModeUnavailableError} for versions before 0.6, such as gpu.js's own 0.2.9: they crash the process. */
+export function assertRecent(version: string): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > 0 || minor >= 6) return;
+  throw new ModeUnavailableError(
+    "webgpu",
+    `the npm package webgpu ${version} was found, which crashes; npm install webgpu@0.6.2, or ask for another mode`,
+  );
 }

@@ -4,6 +4,7 @@ import { KernelCache } from "../src/device/kernel-cache.js";
 import { gpujs, type Mode, ModeUnavailableError } from "../src/index.js";
 import { loadLibrary } from "../src/library/library.js";
 import { openDevice } from "../src/modes.js";
+import { assertRecent } from "../src/node-webgpu.js";
 import { identitySource } from "../src/sources/place.js";
 import { missingAdapter } from "./adapter.js";
 
@@ -34,6 +35,11 @@ describe("gpujs", () => {
     expect(mode).toBe(missing === undefined ? "webgpu" : "cpu");
     if (missing !== undefined) expect(passed).toContain("mode webgpu is not available");
     await backend.dispose();
+  });
+
+  it("should refuse versions of webgpu that crash", () => {
+    expect(() => assertRecent("0.2.9")).toThrow(/webgpu 0\.2\.9 was found.*npm install webgpu@0\.6\.2/);
+    for (const version of ["0.6.2", "0.10.0", "1.0.0"]) expect(() => assertRecent(version)).not.toThrow();
   });
 
   it("should leave a navigator that is there as it is", async () => {
