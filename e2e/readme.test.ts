@@ -41,7 +41,7 @@ function run({ name, code }: Snippet) {
 }
 
 /** What Dawn says where there is no Vulkan driver; the example of backend-webgpu goes on to handle it. */
-const noVulkan = /^Warning: vkCreateInstance.*\n( +at .*\n)?/gm;
+const noVulkan = /^Warning: vkCreateInstance.*\n( +at .*\n)?\n?/gm;
 
 describe("examples in the READMEs", () => {
   afterAll(() => rmSync(workspace, { recursive: true, force: true }));
