@@ -1,5 +1,6 @@
 import {
   type DecoderBlock,
+  formatPattern,
   type Importance,
   parsePattern,
   type SparsityPattern,
@@ -21,7 +22,12 @@ import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
 import { siteFigures, siteReports } from "./report.js";
 import { identityRotation, ownRotation, placement, type Rotation } from "./rotation.js";
 import { checkRowSample, type RowSample } from "./row-sample.js";
-import { type ResolvedSettings, type RotationSettings, resolveSettings } from "./settings.js";
+import {
+  type ObjectiveKind,
+  type ResolvedSettings,
+  type RotationSettings,
+  resolveSettings,
+} from "./settings.js";
 import { startingPoint } from "./start.js";
 
 export interface DenoiseOptions extends RotationSettings {
@@ -66,11 +72,7 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
   const { siteWeights } = settings;
   const problem = await rotationProblem(block, options.importance, { siteWeights });
   try {
-    const sampling = rowSample && { rowSample };
-    const objective =
-      settings.objective === "direct"
-        ? directObjective(problem, pattern, sampling)
-        : entropyObjective(problem, sampling);
+    const objective = objectiveOf(settings.objective, problem, pattern, rowSample);
     using identity = identityRotation(block);
     const { R1: I1, R2: I2 } = identity;
     const unrotated = await valueAt(objective, [I1, I2]);
@@ -87,7 +89,28 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
   }
 }
 
-function rowSampleOf({ rowSample = 1 }: DenoiseOptions, group: number): RowSample | undefined {
+/** The name of {@link objectiveOf}. */
+export const objectiveName = (kind: ObjectiveKind, pattern: SparsityPattern): string =>
+  kind === "direct" ? `direct ${formatPattern(pattern)}` : kind;
+
+/** An objective on a block's problem. */
+export function objectiveOf(
+  kind: ObjectiveKind,
+  problem: RotationProblem,
+  pattern: SparsityPattern,
+  rowSample: RowSample | undefined,
+): OrthogonalObjective {
+  const sampling = rowSample && { rowSample };
+  return kind === "direct"
+    ? directObjective(problem, pattern, sampling)
+    : entropyObjective(problem, sampling);
+}
+
+/** The sample of rows that `options` ask for. Throws {@link OptionError} where it is none. */
+export function rowSampleOf(
+  { rowSample = 1 }: Pick<DenoiseOptions, "rowSample">,
+  group: number,
+): RowSample | undefined {
   if (rowSample === 1) return undefined;
   const chosen = { ...(typeof rowSample === "number" ? { share: rowSample, until: 0.6 } : rowSample), group };
   checkRowSample(chosen);
@@ -101,7 +124,7 @@ interface SolveOptions extends DenoiseOptions {
 }
 
 /** How many columns a group of the pattern holds; 4 where it has none. */
-const groupSize = (pattern: SparsityPattern): number => (pattern.kind === "n:m" ? pattern.of : 4);
+export const groupSize = (pattern: SparsityPattern): number => (pattern.kind === "n:m" ? pattern.of : 4);
 
 async function solve(
   block: DecoderBlock,

@@ -6,7 +6,9 @@ export { type DenoiseOptions, denoise } from "./denoise.js";
 export { directObjective } from "./direct-objective.js";
 export { entropyObjective } from "./entropy-objective.js";
 export { InvarianceError, RotationError } from "./errors.js";
-export { type RotationProblem, rotationProblem, type SiteWeights } from "./problem.js";
+export { type MetricArrays, metricsFromArrays, metricsToArrays } from "./metric-arrays.js";
+export { type BlockMetrics, blockMetrics, type SiteWeights } from "./metrics.js";
+export { packProblem, type RotationProblem, rotationProblem } from "./problem.js";
 export { type BeforeAfter, type SiteReport, siteEntropies } from "./report.js";
 export {
   identityRotation,
@@ -26,4 +28,10 @@ export {
   rotationPresetNames,
   rotationPresets,
 } from "./settings.js";
-export { dealtOrder, type RotationStart, rotationStarts, startingPoint } from "./start.js";
+export {
+  denoiseShared,
+  type SharedOptions,
+  type SharedRotation,
+  type SharedSource,
+} from "./shared.js";
+export { dealtOrder, inputEnergy, type RotationStart, rotationStarts, startingPoint } from "./start.js";

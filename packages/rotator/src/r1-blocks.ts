@@ -2,17 +2,17 @@ import { OptionError } from "@denoise-rotator/core";
 import { diagonalBlocks, fromDiagonalBlocks, type OrthogonalObjective } from "@denoise-rotator/manifold";
 
 /**
- * The objective of a block-diagonal R1, given as the stack `[count, hidden/count, hidden/count]` of its blocks: products at
+ * The objective of a block-diagonal R1 (and whatever other points it has), given as the stack `[count, hidden/count, hidden/count]` of its blocks: products at
  * block boundaries then cost a `count`-th, at a loss of quality (paper, section 5).
  */
 export const inDiagonalBlocks = (objective: OrthogonalObjective, count: number): OrthogonalObjective => ({
   name: `${objective.name}, R1 in ${count} blocks`,
-  async evaluate([stack, R2], at) {
+  async evaluate([stack, ...others], at) {
     using R1 = fromDiagonalBlocks(stack!);
-    const { gradients, ...rest } = await objective.evaluate([R1, R2!], at);
-    const [G1, G2] = gradients;
+    const { gradients, ...rest } = await objective.evaluate([R1, ...others], at);
+    const [G1, ...more] = gradients;
     using whole = G1!;
-    return { ...rest, gradients: [diagonalBlocks(whole, count), G2!] };
+    return { ...rest, gradients: [diagonalBlocks(whole, count), ...more] };
   },
 });
 

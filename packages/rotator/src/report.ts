@@ -94,7 +94,7 @@ export async function siteFigures(
 
 /** Joins the figures of two rotations into a report for each site. */
 export const siteReports = (
-  problem: RotationProblem,
+  problem: Pick<RotationProblem, "siteNames">,
   before: readonly SiteFigures[],
   after: readonly SiteFigures[],
 ): SiteReport[] =>

@@ -1,6 +1,6 @@
 import { OptionError } from "@denoise-rotator/core";
 import { createSolver, type Solver, type SolverName } from "@denoise-rotator/manifold";
-import type { SiteWeights } from "./problem.js";
+import type { SiteWeights } from "./metrics.js";
 import { type RotationStart, rotationStarts } from "./start.js";
 
 export const objectiveKinds = ["direct", "entropy"] as const;

@@ -27,9 +27,10 @@ export async function startingPoint(
   const { R1, R2 } = identityRotation(block);
   if (start === "identity") return [R1, R2];
   try {
-    using basis = start === "identity-dealt" ? R1.alias() : await principalAxes(block, blocks);
-    const dealt = start !== "pca" && (block.hiddenSize / blocks) % group === 0;
-    return [dealt ? await dealColumns(basis, R2, problem, group, blocks) : basis.alias(), R2];
+    const energy = start === "identity-dealt" ? undefined : inputEnergy(block);
+    using basis = energy ? await principalAxes(energy, `${block.name}: H`, blocks) : R1.alias();
+    if (!dealsOut(start, block.hiddenSize, group, blocks)) return [basis.alias(), R2];
+    return [dealColumns(basis, await columnImportances(problem, basis, R2), group, blocks), R2];
   } catch (error) {
     R2.dispose();
     throw error;
@@ -38,19 +39,26 @@ export async function startingPoint(
   }
 }
 
-/**
- * Eigenvectors `[hidden, hidden]` of H_attention/tr + H_mlp/tr as columns, largest eigenvalue first; of each diagonal block
- * where there are several.
- */
-async function principalAxes(block: DecoderBlock, blocks: number): Promise<Tensor> {
-  using sum = tidy(() => {
+/** Whether a start deals columns out to groups of `group` within each of the diagonal blocks. */
+export const dealsOut = (start: RotationStart, hiddenSize: number, group: number, blocks: number): boolean =>
+  start.endsWith("-dealt") && (hiddenSize / blocks) % group === 0;
+
+/** H_attention/tr + H_mlp/tr `[hidden, hidden]` of a block with statistics. The caller disposes. */
+export const inputEnergy = (block: DecoderBlock): Tensor =>
+  tidy(() => {
     const [attention, mlp] = (["qProj", "gateProj"] as const).map((role) => {
       const { gram } = requireStatistics(siteOf(block, role));
       return gram.div(gram.diagonal().sum().maximum(1e-30));
     });
     return attention!.add(mlp!);
   });
-  const name = `${block.name}: H`;
+
+/**
+ * Eigenvectors `[hidden, hidden]` of `energy` as columns, largest eigenvalue first; of each diagonal block where there are
+ * several. Takes ownership of `energy`.
+ */
+export async function principalAxes(energy: Tensor, name: string, blocks: number): Promise<Tensor> {
+  using sum = energy;
   if (blocks === 1) return descendingEigenvectors(sum, name);
   using parts = diagonalBlocks(sum, blocks);
   const axes: Tensor[] = [];
@@ -84,21 +92,23 @@ async function descendingEigenvectors(matrix: Tensor, name: string): Promise<Ten
 const selectColumns = (x: Tensor, order: readonly number[]): Tensor =>
   tidy(() => take(x, fromArray(order, [order.length], { dtype: "i32", backend: x.backend }), 1));
 
-/** Sorts the columns by importance over q, k, v, gate, up (each scaled to total 1) and deals them into groups. */
-async function dealColumns(
+/** Importance of every column of the residual stream in `basis`, over q, k, v, gate, up, each scaled to total 1. */
+export async function columnImportances(
+  problem: RotationProblem,
   basis: Tensor,
   R2: Tensor,
-  problem: RotationProblem,
-  group: number,
-  blocks: number,
-) {
+): Promise<Float64Array> {
   using columns = tidy(() => {
     const { qProj, kProj, vProj, gateProj, upProj } = rotatedImportances(problem, basis, R2);
     return [qProj, kProj, vProj, gateProj, upProj]
       .map((S) => S.sum({ axis: 0 }).div(S.sum().maximum(1e-30)))
       .reduce((a, b) => a.add(b));
   });
-  const importances = Array.from(await toNumbers(columns));
+  return Float64Array.from(await toNumbers(columns));
+}
+
+/** Sorts the columns of `basis` by importance and deals them into groups. */
+export function dealColumns(basis: Tensor, importances: Float64Array, group: number, blocks: number): Tensor {
   const size = importances.length / blocks;
   const order = Array.from({ length: blocks }, (_, i) =>
     dealtOrder(importances.slice(i * size, (i + 1) * size), group).map((column) => i * size + column),

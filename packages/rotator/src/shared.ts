@@ -1,0 +1,205 @@
+import { type HeadLayout, parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
+import { type CreationOptions, eye, type Tensor, tidy } from "@denoise-rotator/core";
+import type { Evaluation, EvaluationStep, OrthogonalObjective } from "@denoise-rotator/manifold";
+import { diagonalBlocks, fromDiagonalBlocks } from "@denoise-rotator/manifold";
+import { type DenoiseOptions, groupSize, objectiveName, objectiveOf, rowSampleOf } from "./denoise.js";
+import type { RotationProblem } from "./problem.js";
+import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
+import { type SiteReport, siteFigures, siteReports } from "./report.js";
+import type { ObjectiveReport } from "./rotation.js";
+import { type ResolvedSettings, resolveSettings } from "./settings.js";
+import { columnImportances, dealColumns, dealsOut, principalAxes, type RotationStart } from "./start.js";
+
+/** Blocks of one model that are to share R1, of which one at a time is in memory. */
+export interface SharedSource {
+  /** How many they are. */
+  readonly count: number;
+  readonly hiddenSize: number;
+  /** Of every block. */
+  readonly heads: HeadLayout;
+  /** Dtype and backend of the rotations. */
+  readonly placement: Required<CreationOptions>;
+  /** Σ over the blocks of `inputEnergy`, `[hidden, hidden]`; stays the source's. */
+  readonly energy: Tensor;
+  /** The problem of block `i` < count. It is asked for anew in every step and disposed of. */
+  problem(i: number): Promise<RotationProblem>;
+}
+
+/** As for `denoise`; `siteWeights` are those of the problems. */
+export type SharedOptions = Omit<DenoiseOptions, "importance" | "siteWeights">;
+
+/** One R1 for all blocks, and R2 of each. Whoever holds it disposes of it. */
+export interface SharedRotation {
+  /** `[hidden, hidden]`. */
+  readonly R1: Tensor;
+  /** `[keyValueCount, dim, dim]` by block. */
+  readonly R2: readonly Tensor[];
+  /** Of the sum over the blocks. */
+  readonly objective: ObjectiveReport;
+  /** By block. */
+  readonly sites: readonly (readonly SiteReport[])[];
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Learns one R1 for all blocks, so that no change of basis lies between them and the rotation is absorbed into
+ * embedding and head; R2 stays every block's own. What is minimised is the sum of the blocks' objectives, each block's
+ * gradient of R1 added to those before it: memory holds one block's problem, R1 and its solver's state, and all R2.
+ *
+ * @throws as `denoise` does.
+ */
+export async function denoiseShared(
+  source: SharedSource,
+  options: SharedOptions = {},
+): Promise<SharedRotation> {
+  const { signal, r1Blocks = 1 } = options;
+  const pattern = parsePattern(options.pattern ?? "2:4");
+  const settings = resolveSettings(options);
+  checkBlocks(r1Blocks, source.hiddenSize, groupSize(pattern));
+  const { capabilities } = source.placement.backend;
+  capabilities.resetPeakBytes?.();
+  const objective = summed(source, settings, pattern, options);
+  const identity = [identityR1(source), ...identityR2(source)];
+  try {
+    signal?.throwIfAborted();
+    const unrotated = await objective.evaluate(identity);
+    for (const gradient of unrotated.gradients) gradient.dispose();
+    const before = await figures(source, identity, pattern);
+    const { points, start, best, steps, trace, stopped } = await solve(source, objective, settings, {
+      ...options,
+      r1Blocks,
+      pattern,
+    });
+    const dispose = () => points.forEach((point) => void point.dispose());
+    const after = await figures(source, points, pattern).catch((error) => {
+      dispose();
+      throw error;
+    });
+    const sites = before.map((block, i) => siteReports(block, block.found, after[i]!.found));
+    const peakBytes = capabilities.peakBytes?.() ?? null;
+    const report = {
+      name: objective.name,
+      unrotated: unrotated.value,
+      start,
+      best,
+      steps,
+      stopped,
+      peakBytes,
+      trace,
+    };
+    const [R1, ...R2] = points as [Tensor, ...Tensor[]];
+    return { R1, R2, objective: report, sites, dispose, [Symbol.dispose]: dispose };
+  } finally {
+    for (const point of identity) point.dispose();
+  }
+}
+
+const identityR1 = ({ hiddenSize, placement }: SharedSource): Tensor => eye(hiddenSize, placement);
+const identityR2 = ({ count, heads, placement }: SharedSource): Tensor[] =>
+  Array.from({ length: count }, () =>
+    tidy(() => eye(heads.dim, placement).expand([heads.keyValueCount, heads.dim, heads.dim]).contiguous()),
+  );
+
+/** The sum of the blocks' objectives at R1 and the R2 of every block. */
+function summed(
+  source: SharedSource,
+  settings: ResolvedSettings,
+  pattern: SparsityPattern,
+  options: SharedOptions,
+): OrthogonalObjective {
+  const rowSample = rowSampleOf(options, groupSize(pattern));
+  const blockObjective = (problem: RotationProblem) =>
+    objectiveOf(settings.objective, problem, pattern, rowSample);
+  return {
+    name: `${objectiveName(settings.objective, pattern)}, shared by ${source.count} blocks`,
+    async evaluate([R1, ...R2], at?: EvaluationStep): Promise<Evaluation> {
+      let sum: Tensor | undefined;
+      const rest: Tensor[] = [];
+      let [value, exact] = [0, true];
+      try {
+        for (let i = 0; i < source.count; i++) {
+          using problem = await source.problem(i);
+          const part = await blockObjective(problem).evaluate([R1!, R2[i]!], at);
+          const [G1, G2] = part.gradients as [Tensor, Tensor];
+          rest.push(G2);
+          using own = G1;
+          const next: Tensor = sum ? sum.add(own) : own.alias();
+          sum?.dispose();
+          sum = next;
+          value += part.value;
+          exact &&= part.exact ?? true;
+        }
+        return { value, exact, gradients: [sum!, ...rest] };
+      } catch (error) {
+        for (const gradient of [sum, ...rest]) gradient?.dispose();
+        throw error;
+      }
+    },
+  };
+}
+
+async function solve(
+  source: SharedSource,
+  objective: OrthogonalObjective,
+  { solver, steps, learningRate, start }: ResolvedSettings,
+  options: SharedOptions & { readonly pattern: SparsityPattern; readonly r1Blocks: number },
+) {
+  const { pattern, r1Blocks: blocks, seed, stop, onStep, resume, signal } = options;
+  const points = identityR2(source);
+  try {
+    using R1 = await sharedStart(start, source, groupSize(pattern), blocks);
+    points.unshift(blocks === 1 ? R1.alias() : diagonalBlocks(R1, blocks));
+    const solved = blocks === 1 ? objective : inDiagonalBlocks(objective, blocks);
+    const result = await solver.minimize(solved, points, {
+      steps,
+      ...(learningRate === undefined ? {} : { learningRate }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(stop ? { stop } : {}),
+      ...(onStep ? { onStep } : {}),
+      ...(resume ? { resume } : {}),
+      ...(signal ? { signal } : {}),
+    });
+    if (blocks === 1) return result;
+    const [stack, ...others] = result.points as [Tensor, ...Tensor[]];
+    using parts = stack;
+    return { ...result, points: [tidy(() => fromDiagonalBlocks(parts)), ...others] };
+  } finally {
+    for (const point of points) point.dispose();
+  }
+}
+
+/** As `startingPoint`, from the energies and column importances of all blocks together. The caller disposes. */
+async function sharedStart(
+  start: RotationStart,
+  source: SharedSource,
+  group: number,
+  blocks: number,
+): Promise<Tensor> {
+  if (start === "identity") return identityR1(source);
+  using basis =
+    start === "identity-dealt"
+      ? identityR1(source)
+      : await principalAxes(source.energy.alias(), "H of all blocks", blocks);
+  if (!dealsOut(start, source.hiddenSize, group, blocks)) return basis.alias();
+  const importances = new Float64Array(source.hiddenSize);
+  const R2 = identityR2({ ...source, count: 1 })[0]!;
+  using none = R2;
+  for (let i = 0; i < source.count; i++) {
+    using problem = await source.problem(i);
+    (await columnImportances(problem, basis, none)).forEach((value, column) => {
+      importances[column] = importances[column]! + value;
+    });
+  }
+  return dealColumns(basis, importances, group, blocks);
+}
+
+/** Figures of every block's sites under a rotation, and their names. */
+async function figures(source: SharedSource, [R1, ...R2]: readonly Tensor[], pattern: SparsityPattern) {
+  const all = [];
+  for (let i = 0; i < source.count; i++) {
+    using problem = await source.problem(i);
+    all.push({ siteNames: problem.siteNames, found: await siteFigures(problem, R1!, R2[i]!, pattern) });
+  }
+  return all;
+}
