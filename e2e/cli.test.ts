@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -11,25 +11,17 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { modelDirectory } from "@denoise-rotator/tiny-llama";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cli, quick, runIn } from "./command-line.js";
 
-const cli = fileURLToPath(new URL("../packages/denoise-rotator/dist/cli.js", import.meta.url));
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "denoise-rotator-cli-"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-  return { status, stdout, stderr };
-}
-const quick = ["--samples", "4", "--seqlen", "64", "--steps", "3", "--json"];
+const run = (...args: string[]) => runIn(folder, ...args);
 
 /** A copy of the embedded model with its safetensors bytes changed. */
 function broken(name: string, change: (bytes: Buffer) => Buffer, config: object = {}): string {

@@ -19,9 +19,9 @@ const shape = full
   : { hidden: 192, heads: 3, keyValueHeads: 1, intermediate: 512, vocabulary: 2048, blocks: [4, 16] };
 
 /** A sharded bf16 checkpoint of random weights, with the embedded model's tokenizer. */
-async function randomCheckpoint(blocks: number): Promise<string> {
+async function randomCheckpoint(blocks: number, name: string): Promise<string> {
   const { hidden, heads, keyValueHeads, intermediate, vocabulary } = shape;
-  const directory = join(folder, `blocks-${blocks}`);
+  const directory = join(folder, `${name}-${blocks}`);
   mkdirSync(directory);
   const keyValue = (hidden / heads) * keyValueHeads;
   const shapes: [string, number[]][] = [
@@ -77,8 +77,8 @@ async function randomCheckpoint(blocks: number): Promise<string> {
   return directory;
 }
 
-async function peakMemory(blocks: number): Promise<number> {
-  const model = await randomCheckpoint(blocks);
+async function peakMemory(blocks: number, rotate: string): Promise<number> {
+  const model = await randomCheckpoint(blocks, rotate);
   const args = [
     "--samples",
     "8",
@@ -86,8 +86,10 @@ async function peakMemory(blocks: number): Promise<number> {
     "128",
     "--steps",
     "2",
+    "--rotate",
+    rotate,
     "--out",
-    join(folder, `out-${blocks}`),
+    join(folder, `out-${rotate}-${blocks}`),
     "--json",
   ];
   const { stdout, stderr } = spawnSync(process.execPath, [cli, "prune", model, ...args], {
@@ -101,12 +103,20 @@ async function peakMemory(blocks: number): Promise<number> {
 }
 
 describe("memory", () => {
-  it("should not grow with the number of blocks", { timeout: 1_800_000 }, async () => {
-    const [few, many] = [await peakMemory(shape.blocks[0]!), await peakMemory(shape.blocks[1]!)];
-    if (full)
-      process.stdout.write(
-        `${few / 2 ** 20} MiB with ${shape.blocks[0]} blocks, ${many / 2 ** 20} with ${shape.blocks[1]}\n`,
-      );
-    expect(many / few).toBeLessThan(1.2);
-  });
+  const modes = ["per-block", "shared"];
+  it.each(modes)(
+    "should not grow with the number of blocks: --rotate %s",
+    { timeout: 1_800_000 },
+    async (rotate) => {
+      const [few, many] = [
+        await peakMemory(shape.blocks[0]!, rotate),
+        await peakMemory(shape.blocks[1]!, rotate),
+      ];
+      if (full)
+        process.stdout.write(
+          `${few / 2 ** 20} MiB with ${shape.blocks[0]} blocks, ${many / 2 ** 20} with ${shape.blocks[1]}\n`,
+        );
+      expect(many / few).toBeLessThan(1.2);
+    },
+  );
 });

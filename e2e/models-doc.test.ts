@@ -5,6 +5,10 @@ import { type Model, openModel } from "@denoise-rotator/models";
 import { describe, expect, it } from "vitest";
 import { familyGoldens, goldenDirectory, prunedGoldens } from "./family-goldens.js";
 
+const loaded = Object.keys(
+  JSON.parse(await readFile(fileURLToPath(new URL("../goldens/loader/golden.json", import.meta.url)), "utf8"))
+    .files,
+);
 const page = await readFile(fileURLToPath(new URL("../docs/models.md", import.meta.url)), "utf8");
 const rows = page
   .split("\n")
@@ -63,7 +67,8 @@ const features: Record<string, Feature> = {
   "`yarn`": rope("yarn"),
   "stored in bfloat16": ({ checkpoint }) => checkpoint.dtype("model.embed_tokens.weight") === "bf16",
   "all pruners after rotation, saved and read back": (_, name) => prunedGoldens.includes(name),
-  "rotated, in transformers by the file it comes with": (_, name) => familyGoldens.includes(name),
+  "rotated, in transformers by the file it comes with": (_, name) => loaded.includes(name),
+  "rotated by `--rotate shared`, in transformers as it is": (_, name) => loaded.includes(`${name}-shared`),
 };
 
 describe("the table of docs/models.md", () => {

@@ -19,24 +19,35 @@ import {
 
 // `goldens/loader/make.py` sets it: the directories stay there for transformers to read.
 const keep = process.env.ROTATED_CHECKPOINTS;
-const golden = fileURLToPath(new URL("../goldens/loader/golden.json", import.meta.url));
+const goldenFile = fileURLToPath(new URL("../goldens/loader/golden.json", import.meta.url));
 
 /** Random orthogonal matrices `[…, n, n]`. */
 const randomOrthogonal = (shape: number[], random: Random, backend: Backend): Tensor =>
   tidy(() => qr(random.normal(shape, { backend })).Q);
 
+const forms = ["per-block", "shared"] as const;
+type Form = (typeof forms)[number];
+/** What is written of every golden checkpoint: `<name>`, and `<name>-shared` whose blocks share R1. */
+const cases = familyGoldens.flatMap((name) =>
+  forms.map((form) => [form === "shared" ? `${name}-shared` : name, name, form] as const),
+);
+
 /**
  * Turns every block by random rotations, prunes it to 2:4 and writes; the same bytes every time. Nothing is learned, so
  * that they do not change with how rotations are learned.
  */
-async function write(name: string, out: string): Promise<ArrayLike<number>> {
+async function write(name: string, form: Form, out: string): Promise<ArrayLike<number>> {
   const windows = await goldenWindows(name);
   const device = createCpuBackend();
   const random = new Random(1);
   await using model = await openModel(goldenDirectory(name), { device });
-  for await (const block of calibrate(model, windows, { out, rotated: true })) {
+  for await (const block of calibrate(model, windows, {
+    out,
+    rotated: form === "shared" ? "shared" : true,
+  })) {
     const { keyValueCount, dim } = block.heads;
-    using R1 = randomOrthogonal([block.hiddenSize, block.hiddenSize], random, device);
+    const ofR1 = form === "shared" ? new Random(2) : random;
+    using R1 = randomOrthogonal([block.hiddenSize, block.hiddenSize], ofR1, device);
     using R2 = randomOrthogonal([keyValueCount, dim, dim], random, device);
     await block.foldNorms();
     await absorb(block, { R1, R2 });
@@ -47,27 +58,24 @@ async function write(name: string, out: string): Promise<ArrayLike<number>> {
   return toNumbers(logits);
 }
 
-describe("modeling_denoise_rotator.py", () => {
+describe("rotated checkpoints in transformers", () => {
   if (keep !== undefined) {
-    it.each(familyGoldens)("should get a rotated %s to load", async (name) => {
+    it.each(cases)("should be there to load: %s", async (folder, name, form) => {
       await mkdir(keep, { recursive: true });
-      await write(name, join(keep, name));
+      await write(name, form, join(keep, folder));
     });
     return;
   }
-  it.each(familyGoldens)(
-    "should compute in transformers what we do, for the bytes we write: %s",
-    async (name) => {
-      const folder = await mkdtemp(join(tmpdir(), "denoise-rotator-loader-"));
-      try {
-        const logits = await write(name, join(folder, name));
-        const { files } = JSON.parse(await readFile(golden, "utf8"));
-        expect(await hashes(join(folder, name))).toEqual(files[name]);
-        const found = await goldenTensors("loader");
-        expect(relativeError(found[name]!, logits)).toBeLessThan(1e-4);
-      } finally {
-        await rm(folder, { recursive: true });
-      }
-    },
-  );
+  it.each(cases)("should give our logits, for the bytes we write: %s", async (golden, name, form) => {
+    const folder = await mkdtemp(join(tmpdir(), "denoise-rotator-loader-"));
+    try {
+      const logits = await write(name, form, join(folder, name));
+      const { files } = JSON.parse(await readFile(goldenFile, "utf8"));
+      expect(await hashes(join(folder, name))).toEqual(files[golden]);
+      const found = await goldenTensors("loader");
+      expect(relativeError(found[golden]!, logits)).toBeLessThan(1e-4);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 });

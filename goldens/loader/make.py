@@ -46,9 +46,19 @@ def error_of_bfloat16(folder: Path, input_ids: torch.Tensor) -> float:
     return relative(logits_of(load(folder, torch.bfloat16), input_ids), logits_of(load(folder), input_ids))
 
 
-def check(folder: Path, scratch: Path) -> tuple[torch.Tensor, dict[str, float]]:
+def check_shared(folder: Path, source: Path) -> torch.Tensor:
+    """Logits in float32 by the stock classes: rotations that all blocks share leave an ordinary checkpoint."""
+    input_ids = load_file(source / "golden.safetensors")["input_ids"].long()
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+    model, report = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    assert not any(report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), report
+    assert model.config.model_type == AutoConfig.from_pretrained(source).model_type
+    assert type(model).__module__.startswith("transformers.models.")
+    return logits_of(model.eval(), input_ids)
+
+
+def check(folder: Path, source: Path, scratch: Path) -> tuple[torch.Tensor, dict[str, float]]:
     """Logits in float32, and the relative errors of bfloat16 here and of the checkpoint that it was made from."""
-    source = HERE.parent / "families" / folder.name
     refuses_without_trust(folder)
     input_ids = load_file(source / "golden.safetensors")["input_ids"].long()
     model = load(folder)
@@ -79,12 +89,17 @@ if __name__ == "__main__":
             subprocess.run(WRITE, cwd=ROOT, env={**os.environ, "ROTATED_CHECKPOINTS": str(folders)}, check=True)
         files, logits, bfloat16 = {}, {}, {}
         for folder in sorted(folders.iterdir()):
-            logits[folder.name], bfloat16[folder.name] = check(folder, Path(temporary) / "again" / folder.name)
-            files[folder.name] = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
-            print(folder.name, "bfloat16:", *(f"{key} {value:.1e}" for key, value in bfloat16[folder.name].items()))
+            name, source = folder.name, HERE.parent / "families" / folder.name.removesuffix("-shared")
+            files[name] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+            if name.endswith("-shared"):
+                logits[name] = check_shared(folder, source)
+                print(name)
+                continue
+            logits[name], bfloat16[name] = check(folder, source, Path(temporary) / "again" / name)
+            print(name, "bfloat16:", *(f"{key} {value:.1e}" for key, value in bfloat16[name].items()))
     write_tensors(HERE / "golden.safetensors", logits)
     write_json(HERE / "golden.json", {
-        "computed": "float32 from the files by AutoModelForCausalLM with trust_remote_code, PyTorch's attention",
+        "computed": "float32 from the files by AutoModelForCausalLM (with trust_remote_code but for -shared), PyTorch's attention",
         "bfloat16": bfloat16,  # largest error of the logits relative to the largest logit, computed in bfloat16
         "files": files,
         "tensors": {name: list(x.shape) for name, x in logits.items()},

@@ -14,9 +14,10 @@ export interface CalibrateOptions {
   /**
    * Whether blocks, or which of them, may get residual bases and output maps, so that the output has changes of basis
    * between blocks and is no ordinary checkpoint of its family; tied embeddings stay tied where neither the first nor the
-   * last block may. The files are laid out before the first block: say it beforehand. Default false.
+   * last block may. `shared`: all blocks get one and the same residual basis, which embedding and head take in, so that the
+   * output is an ordinary checkpoint. The files are laid out before the first block: say it beforehand. Default false.
    */
-  readonly rotated?: boolean | ((index: number) => boolean);
+  readonly rotated?: boolean | "shared" | ((index: number) => boolean);
   /**
    * Runs the dense model beside, so that blocks can be matched to it: its activations are kept on the host too. What
    * is pruned calls `trackDense` before, which keeps the block's dense weights until the next block; a block that does
@@ -52,7 +53,7 @@ export async function* calibrate(
       ? undefined
       : await ModelOutput.create(model, out, {
           ...options,
-          rotated: typeof rotated === "function" ? rotated : () => rotated,
+          rotated: typeof rotated === "boolean" ? () => rotated : rotated,
         });
   const inputs = await model.embedWindows(windows);
   const denseInputs = dense ? inputs.fork() : undefined;

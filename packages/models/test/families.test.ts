@@ -118,6 +118,63 @@ describe("tied embeddings", () => {
   });
 });
 
+describe("one basis for all blocks", () => {
+  const windows = randomWindows(2, 6);
+  /** Turns block l by the random basis of seed `seeds[l]`, if any. */
+  const rotate = async (source: string, seeds: (number | undefined)[], out: string) => {
+    const device = createCpuBackend();
+    await using model = await openModel(source, { device });
+    for await (const block of calibrate(model, windows, { out, rotated: "shared" })) {
+      const seed = seeds[block.index];
+      if (seed !== undefined) await absorbR1(block, randomOrthogonal(block.hiddenSize, seed, device));
+    }
+    await using written = await openModel(out, { device });
+    using before = await model.logits(windows);
+    using after = await written.logits(windows);
+    expect(relativeError(await after.read(), await before.read())).toBeLessThan(1e-5);
+    return written;
+  };
+
+  it.each([true, false])("should leave an ordinary checkpoint; embeddings tied before: %s", async (tied) => {
+    const source = await randomCheckpoint({ differs: { tie_word_embeddings: tied } });
+    const out = join(await temporaryFolder(), "out");
+    const { config, checkpoint } = await rotate(source, [5, 5, 5], out);
+    expect(config).toMatchObject({ modelType: "llama", rotated: false, tieWordEmbeddings: false });
+    expect(config.raw.architectures).toEqual(["LlamaForCausalLM"]);
+    expect(checkpoint.names.filter((name) => name.includes("input_rotation"))).toEqual([]);
+    expect(checkpoint.names).toContain("lm_head.weight");
+  });
+
+  it.each([[[5, 6, 5]], [[5, undefined, 5]], [[undefined, 5, 5]]])(
+    "should refuse blocks that do not share it: %j",
+    async (seeds) => {
+      const out = join(await temporaryFolder(), "out");
+      await expect(rotate(await randomCheckpoint(), seeds, out)).rejects.toThrow(
+        "has another residual basis than the block before",
+      );
+    },
+  );
+
+  it("should refuse output maps, and models with bases between their blocks", async () => {
+    const device = createCpuBackend();
+    const folder = await temporaryFolder();
+    await using model = await openModel(await randomCheckpoint(), { device });
+    const map = async () => {
+      for await (const block of calibrate(model, windows, { out: join(folder, "map"), rotated: "shared" })) {
+        block.setOutputMap(randomOrthogonal(block.hiddenSize, 1, device));
+      }
+    };
+    await expect(map()).rejects.toThrow("has an output map, which shared bases leave no place for");
+    for await (const _ of calibrate(model, windows, { out: join(folder, "rotated"), rotated: true }));
+    await using rotated = await openModel(join(folder, "rotated"), { device });
+    const again = async () => {
+      for await (const _ of calibrate(rotated, windows, { out: join(folder, "again"), rotated: "shared" }));
+    };
+    await expect(again()).rejects.toThrow("rotated block by block before");
+    expect(device.capabilities.allocatedBytes()).toBe(0);
+  });
+});
+
 describe("a family of one's own", () => {
   /** Qwen2's checkpoints under other names. */
   const renamed = (name: string) => name.replace("model.layers", "decoder.blocks").replace("q_proj", "query");

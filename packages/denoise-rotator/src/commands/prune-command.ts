@@ -45,7 +45,12 @@ export function pruneCommand(): Command {
       "2:4",
     )
     .addOption(
-      new Option("--rotate <mode>", "rotations before pruning").choices(rotateModes).default("per-block"),
+      new Option(
+        "--rotate <mode>",
+        "rotations before pruning: one a block, one shared by all (an ordinary checkpoint), or none",
+      )
+        .choices(rotateModes)
+        .default("per-block"),
     )
     .option("--skip <list>", "blocks (3), sites (downProj) or both (3.downProj) left dense", list, [])
     .option("--calibration <source>", "embedded, a text file, or a directory of .txt files", "embedded")
@@ -68,6 +73,7 @@ export function pruneCommand(): Command {
         "  denoise-rotator prune tiny --eval\n" +
         "  denoise-rotator prune ./Llama-3.2-1B --calibration c4.txt --out ./Llama-3.2-1B-2of4\n" +
         "  denoise-rotator prune tiny --quality best --eval\n" +
+        "  denoise-rotator prune ./Qwen2.5-0.5B --rotate shared --out ./Qwen2.5-0.5B-2of4\n" +
         "  denoise-rotator prune tiny --sparsity 0.5 --allocation sensitivity --eval\n" +
         "  denoise-rotator prune tiny --pruner wanda --sparsity 0.5 --rotate none --eval\n" +
         "  denoise-rotator prune tiny --objective entropy --steps 200 --eval     # the paper's recipe, shortened",
@@ -141,6 +147,12 @@ function summarise(record: RunRecord): string {
   });
   const head = ["block", `objective (${record.options.objective})`, "invariance", "sparsity", "error"];
   const lines = [formatTable(head, rows)];
+  const { sharedRotation: shared } = record;
+  if (shared) {
+    lines.push(
+      `shared rotation: objective ${shared.unrotated.toPrecision(4)} → ${shared.best.toPrecision(4)}`,
+    );
+  }
   if (record.evaluation) {
     const { dense, pruned } = record.evaluation;
     lines.push(`perplexity: dense ${dense.perplexity.toFixed(3)}, pruned ${pruned.perplexity.toFixed(3)}`);

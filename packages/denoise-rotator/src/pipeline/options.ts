@@ -14,7 +14,7 @@ import {
 import type { BackendName, BackendTuning } from "./backends.js";
 import { type QualityName, qualityOf, type ResolvedQuality, resolveQuality } from "./quality.js";
 
-export const rotateModes = ["per-block", "none"] as const;
+export const rotateModes = ["per-block", "shared", "none"] as const;
 export const allocations = ["uniform", "global", "sensitivity"] as const;
 export type Allocation = (typeof allocations)[number];
 export type RotateMode = (typeof rotateModes)[number];

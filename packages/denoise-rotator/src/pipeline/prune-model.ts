@@ -18,6 +18,7 @@ import {
 } from "./options.js";
 import { loadRotations, saveRotations } from "./rotation-file.js";
 import { type BlockRecord, packageVersions, type RunRecord, runRecordVersion } from "./run-record.js";
+import { sharedRotations } from "./shared-rotation.js";
 import { parseSkip } from "./skip.js";
 import { StageClock } from "./stage-clock.js";
 import { blockStages } from "./stages.js";
@@ -78,7 +79,8 @@ class PruneRun {
     const first = await this.#context();
     const windows = await this.#clock.measure("calibration text", () => this.#windows());
     const dense = this.#request.evaluate ? await this.#evaluate(this.#model, "evaluate dense") : undefined;
-    const context = await this.#allocated(first, windows);
+    const { context: rotated, objective: sharedRotation } = await this.#shared(first, windows);
+    const context = await this.#allocated(rotated, windows);
     const blocks = await this.#blocks(context, windows);
     if (options.saveRotation !== null) await saveRotations(resolve(options.saveRotation), context.learned);
 
@@ -112,6 +114,7 @@ class PruneRun {
         tokenSum: windows.reduce((sum, window) => window.reduce((a, b) => a + b, sum), 0),
       },
       blocks,
+      sharedRotation,
       invarianceError: errors.length > 0 ? Math.max(...errors) : null,
       maskValid,
       evaluation: dense && pruned ? { dense, pruned } : null,
@@ -148,8 +151,15 @@ class PruneRun {
     const { options, pruner } = this.#request;
     if (options.allocation === "uniform" || pruner.name === "none") return context;
     const shares = await this.#clock.measure("allocate", () => allocate(this.#model, windows, context));
-    const given = options.rotate === "none" ? undefined : new Map(context.learned);
+    const given = options.rotate === "per-block" ? new Map(context.learned) : context.given;
     return { ...context, shares, given };
+  }
+
+  /** The context with the rotations that all blocks share, where that is asked for. */
+  async #shared(context: RunContext, windows: readonly Int32Array[]) {
+    if (context.options.rotate !== "shared") return { context, objective: null };
+    const { given, objective } = await sharedRotations(this.#model, windows, context, this.#directory);
+    return { context: { ...context, given }, objective };
   }
 
   async #windows(): Promise<Int32Array[]> {
@@ -168,7 +178,10 @@ class PruneRun {
     const stream = calibrate(this.#model, windows, {
       out: this.#directory,
       force: true,
-      rotated: (index) => options.rotate !== "none" && !context.skip.block(index),
+      rotated:
+        options.rotate === "shared"
+          ? "shared"
+          : (index) => options.rotate === "per-block" && !context.skip.block(index),
       dense: needsDenseStream(options),
       ...(signal ? { signal } : {}),
     });

@@ -30,6 +30,8 @@ export interface RunRecord {
     readonly tokenSum: number;
   };
   readonly blocks: readonly BlockRecord[];
+  /** What learning the rotation of `rotate: "shared"` reached, summed over the blocks; else, and from a file, `null`. */
+  readonly sharedRotation: ObjectiveReport | null;
   /** Largest over blocks of the relative change of outputs by absorbing the rotation; `null` without rotation. */
   readonly invarianceError: number | null;
   /** Whether every pruned weight of the written checkpoint obeys the pattern. */
@@ -52,7 +54,7 @@ export interface BlockRecord {
 }
 
 export interface RotationRecord {
-  /** `null` where the rotation came from a file. */
+  /** `null` where the rotation came from a file or is shared. */
   readonly objective: ObjectiveReport | null;
   /** Largest change of the block's outputs by absorbing the rotation, relative to their root mean square or the token's. */
   readonly invarianceError: number | null;

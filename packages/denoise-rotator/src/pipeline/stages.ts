@@ -9,9 +9,11 @@ import {
 } from "@denoise-rotator/rotator";
 import type { BlockContext, RotationReport, Stage } from "./context.js";
 import { needsDenseStream } from "./options.js";
+import { rotationSettings } from "./rotation-settings.js";
 
+/** Where rotations are shared, blocks that are skipped turn too: they are dense, but in the basis of the others. */
 const rotates = ({ options, skip, block }: BlockContext) =>
-  options.rotate !== "none" && !skip.block(block.index);
+  options.rotate === "shared" || (options.rotate === "per-block" && !skip.block(block.index));
 const prunes = ({ skip, block, pruner }: BlockContext) => pruner.name !== "none" && !skip.block(block.index);
 
 /** Norm gains go into the layers that read them; only then do rotations commute with the norms. */
@@ -24,7 +26,8 @@ export const foldNorms: Stage = {
 /** Input statistics H of every site, on the outputs of the blocks pruned before. */
 export const capture: Stage = {
   name: "capture",
-  applies: rotates,
+  // What is shared was learned before; pruning captures for itself.
+  applies: (context) => rotates(context) && context.options.rotate !== "shared",
   run: ({ block }) => block.capture(),
 };
 
@@ -33,12 +36,14 @@ export const rotate: Stage = {
   name: "rotate",
   applies: rotates,
   async run(context) {
-    const { block, options, learned, reports } = context;
+    const { block, options, learned, reports, given } = context;
     using obtained = await obtain(context);
     const { objective, sites } = obtained;
     if (objective) reports.set(block.index, { objective, sites });
     const twice = options.allocation !== "uniform";
-    if (options.saveRotation !== null || twice) learned.set(block.index, await rotationToArrays(obtained));
+    if (options.saveRotation !== null || twice) {
+      learned.set(block.index, given?.get(block.index) ?? (await rotationToArrays(obtained)));
+    }
     const { invarianceError = null } = await absorb(block, obtained);
     context.rotation = { objective: obtained.objective ?? null, invarianceError };
     context.entropies = new Map(obtained.sites?.map(({ role, entropy }) => [role, entropy]));
@@ -49,27 +54,15 @@ export const rotate: Stage = {
 type Obtained = OwnedRotation & RotationReport;
 
 async function obtain(context: BlockContext): Promise<Obtained> {
-  const { block, options, pattern, rotationImportance, given, progress, blocks, signal } = context;
+  const { block, options, rotationImportance, given, progress, blocks } = context;
   if (given) {
     const stored = given.get(block.index);
     if (!stored) throw new OptionError(`--rotation ${options.rotation}: holds no rotation of ${block.name}`);
     return Object.assign(await rotationFromArrays(stored, block), context.reports.get(block.index));
   }
   return denoise(block, {
+    ...rotationSettings(context),
     importance: rotationImportance,
-    pattern,
-    preset: options.rotationPreset,
-    objective: options.objective,
-    solver: options.solver,
-    steps: options.steps,
-    ...(options.learningRate === null ? {} : { learningRate: options.learningRate }),
-    ...(options.newtonSchulzSteps === null ? {} : { newtonSchulzSteps: options.newtonSchulzSteps }),
-    start: options.start,
-    r1Blocks: options.r1Blocks,
-    rowSample: options.rowSample,
-    ...(options.siteWeights === "equal" ? { siteWeights: {} } : {}),
-    ...(options.seed === null ? {} : { seed: options.seed }),
-    ...(signal ? { signal } : {}),
     onStep: ({ step, best }) =>
       progress({
         stage: "rotate",

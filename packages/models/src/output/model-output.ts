@@ -15,8 +15,8 @@ export interface ModelOutputOptions {
   readonly force?: boolean | undefined;
   /** Default: each tensor as it is in the source. */
   readonly dtype?: WeightDType | undefined;
-  /** Whether a block may have a residual basis or an output map. */
-  readonly rotated: (index: number) => boolean;
+  /** Whether a block may have a residual basis and an output map; `shared`: all blocks have one basis, and no maps. */
+  readonly rotated: ((index: number) => boolean) | "shared";
   /** Most bytes of a file. */
   readonly maxShardBytes?: number | undefined;
 }
@@ -29,12 +29,12 @@ const chunkElements = 2 ** 20;
  *
  * With residual bases R_l and output maps V_l: E·R_0 for the embedding, W_head·diag(g)·V_last·R_last for the head (final
  * gain g := 1), and before every block but the first the `[out, in]` weight R_lᵀ·B_l·V_{l−1}·R_{l−1}, B_l being the
- * change of basis of a source that was rotated before.
+ * change of basis of a source that was rotated before. Where all R_l are one, `shared`, nothing is left between blocks.
  */
 export class ModelOutput implements AsyncDisposable {
   readonly #source: WeightSource;
   readonly #form: OutputForm;
-  readonly #mayRotate: (index: number) => boolean;
+  readonly #rotated: ModelOutputOptions["rotated"];
   readonly #directory: OutputDirectory;
   readonly #writer: CheckpointWriter;
   readonly #config: Record<string, unknown>;
@@ -44,14 +44,14 @@ export class ModelOutput implements AsyncDisposable {
   private constructor(
     source: WeightSource,
     form: OutputForm,
-    mayRotate: (index: number) => boolean,
+    rotated: ModelOutputOptions["rotated"],
     directory: OutputDirectory,
     writer: CheckpointWriter,
     config: Record<string, unknown>,
   ) {
     this.#source = source;
     this.#form = form;
-    this.#mayRotate = mayRotate;
+    this.#rotated = rotated;
     this.#directory = directory;
     this.#writer = writer;
     this.#config = config;
@@ -77,12 +77,7 @@ export class ModelOutput implements AsyncDisposable {
   async writeBlock(block: LoadedBlock): Promise<void> {
     const { family } = this.#source;
     const names = blockTensorNames(family, block.index);
-    if ((block.residualBasis || block.outputMap) && !this.#mayRotate(block.index)) {
-      const what = block.residualBasis ? "a residual basis" : "an output map";
-      throw new OptionError(
-        `${block.name} has ${what}: give calibrate rotated: true, its output needs tensors between blocks`,
-      );
-    }
+    await this.#checkPlanned(block);
     if (block.index === 0) {
       await this.#writeRows(family.embedding, family.embedding, undefined, block.residualBasis);
     } else if (this.#form.rotated) {
@@ -107,9 +102,9 @@ export class ModelOutput implements AsyncDisposable {
   /** Writes what follows the blocks and puts the directory into place. */
   async finish(): Promise<void> {
     const { checkpoint, config, family } = this.#source;
-    const { rotated, tied } = this.#form;
+    const { rotated, shared, tied } = this.#form;
     using gain = await loadTensor(this.#source, family.finalNorm);
-    if (rotated && !tied) {
+    if ((rotated || shared) && !tied) {
       const ones = new Float32Array(config.hiddenSize).fill(1);
       await this.#writer.write(family.finalNorm, ones);
       const head = config.tieWordEmbeddings ? family.embedding : family.head;
@@ -133,6 +128,24 @@ export class ModelOutput implements AsyncDisposable {
     this.#exit = undefined;
     await this.#writer.abort();
     await this.#directory.abort();
+  }
+
+  async #checkPlanned(block: LoadedBlock): Promise<void> {
+    const { residualBasis, outputMap, name } = block;
+    if (this.#rotated === "shared") {
+      if (outputMap)
+        throw new OptionError(`${name} has an output map, which shared bases leave no place for`);
+      if (block.index > 0 && !(await sameBasis(residualBasis, this.#exit))) {
+        throw new OptionError(
+          `${name} has another residual basis than the block before: rotated is "shared"`,
+        );
+      }
+    } else if ((residualBasis || outputMap) && !this.#rotated(block.index)) {
+      const what = residualBasis ? "a residual basis" : "an output map";
+      throw new OptionError(
+        `${name} has ${what}: give calibrate rotated: true, its output needs tensors between blocks`,
+      );
+    }
   }
 
   async #write(name: string, x: Tensor): Promise<void> {
@@ -170,12 +183,22 @@ export class ModelOutput implements AsyncDisposable {
 /** Ends that may turn untie the embedding: what enters the first block and what leaves the last are no longer alike. */
 function outputForm(
   { rotated: wasRotated, tieWordEmbeddings, layerCount }: DecoderConfig,
-  mayRotate: (index: number) => boolean,
+  rotated: ModelOutputOptions["rotated"],
   dtype: WeightDType | undefined,
 ): OutputForm {
-  const turns = Array.from({ length: layerCount }, (_, index) => mayRotate(index));
+  if (rotated === "shared") {
+    if (!wasRotated) return { rotated: false, shared: true, tied: false, dtype };
+    throw new OptionError("the model was rotated block by block before: it cannot share one rotation now");
+  }
+  const turns = Array.from({ length: layerCount }, (_, index) => rotated(index));
   const tied = tieWordEmbeddings && !turns[0] && !turns.at(-1);
-  return { rotated: wasRotated || turns.includes(true), tied, dtype };
+  return { rotated: wasRotated || turns.includes(true), shared: false, tied, dtype };
+}
+
+async function sameBasis(a: Tensor | undefined, b: Tensor | undefined): Promise<boolean> {
+  if (!a || !b) return a === b;
+  const [first, second] = [await readFloats(a), await readFloats(b)];
+  return first.every((value, i) => value === second[i]);
 }
 
 function exitOf({ residualBasis: R, outputMap: V }: LoadedBlock): Tensor | undefined {

@@ -13,6 +13,8 @@ const dtypeNames: Record<WeightDType, string> = { f32: "float32", f16: "float16"
 export interface OutputForm {
   /** Changes of basis lie between the blocks. */
   readonly rotated: boolean;
+  /** All blocks have one basis, which embedding and head take in. */
+  readonly shared: boolean;
   /** The head is the embedding. */
   readonly tied: boolean;
   /** Default: each tensor as it was. */
@@ -44,8 +46,8 @@ export function outputConfig(
       AutoModelForCausalLM: `${module}.${name}ForCausalLM`,
     };
     json.denoise_rotator = { version: rotatedFormatVersion, base_model_type: family.modelType };
-    json.tie_word_embeddings = form.tied;
   }
+  if (form.tied !== config.tieWordEmbeddings || form.rotated) json.tie_word_embeddings = form.tied;
   return json;
 }
 
