@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Browser,
@@ -187,5 +187,18 @@ describe.skipIf(skip)(`@denoise-rotator/web, packed, in Chromium${because}`, { t
       expect(two.bits).toBe(one.bits);
       expect(page.bits).toBe(one.bits);
     });
+  });
+
+  it("should say so where the threads' script is missing", async () => {
+    const files = readdirSync(installed()).filter((file) => file.endsWith(".js") && file !== "worker.js");
+    const library = files.map((file) => [`/part/${file}`, readFileSync(join(installed(), file), "utf8")]);
+    const page = {
+      ...Object.fromEntries(library),
+      "/": productPage,
+      "/worker.js": productWorker,
+      "/products.js": products("/part/"),
+    };
+    const evaluate = () => (globalThis as unknown as { result: Promise<Products> }).result;
+    await expect(onPage(page, true, evaluate)).rejects.toThrow("script worker.js did not load");
   });
 });

@@ -1,9 +1,6 @@
 import { nodeBuiltin } from "./support.js";
 import type { WorkerStart } from "./worker.js";
 
-/** Node's own, apart from the URLs below, for which bundlers carry the file along. */
-const workerFile = "./worker.js";
-
 /** A running worker. */
 export interface Thread {
   terminate(): Promise<void>;
@@ -17,7 +14,8 @@ export function spawn(start: WorkerStart, onFailure: (reason: string) => void): 
   const node = nodeBuiltin("node:worker_threads");
   if (!node) return spawnInBrowser(start, onFailure);
   let wanted = true;
-  const worker = new node.Worker(new URL(workerFile, import.meta.url), {
+  // `String` keeps bundlers from carrying the file along for Node as well.
+  const worker = new node.Worker(new URL("./worker.js", String(import.meta.url)), {
     name: "denoise-rotator",
     workerData: start,
     execArgv: [],
