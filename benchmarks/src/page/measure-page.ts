@@ -10,6 +10,8 @@ export interface PageRun {
   readonly contenders?: readonly string[] | undefined;
   readonly rounds?: number | undefined;
   readonly sampleMilliseconds?: number | undefined;
+  /** Seconds; who takes longer for one run is left out. */
+  readonly patience?: number | undefined;
   readonly baseline?: string | undefined;
 }
 
@@ -80,19 +82,8 @@ export async function measurePage(
   }
 }
 
-function searchOf({
-  set,
-  works,
-  contenders,
-  rounds,
-  sampleMilliseconds,
-  baseline,
-}: PageRun): URLSearchParams {
-  const search = new URLSearchParams({ set });
-  if (works) search.set("works", works.join());
-  if (contenders) search.set("contenders", contenders.join());
-  if (rounds !== undefined) search.set("rounds", String(rounds));
-  if (sampleMilliseconds !== undefined) search.set("sample", String(sampleMilliseconds));
-  if (baseline !== undefined) search.set("baseline", baseline);
-  return search;
+function searchOf({ works, contenders, sampleMilliseconds: sample, ...rest }: PageRun): URLSearchParams {
+  const fields = { ...rest, works: works?.join(), contenders: contenders?.join(), sample };
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return new URLSearchParams(given.map(([key, value]) => [key, String(value)]));
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { benchReport, parseBenchResult } from "@denoise-rotator/bench";
 import { insertIntoFile } from "../ablation/insert-table.js";
 import { benchmarkTables, type Kept } from "../report/benchmark-tables.js";
 import type { ProfileResult } from "../report/profile-report.js";
@@ -18,9 +19,22 @@ export function writeBenchmarkDocs(progress: (line: string) => void): Record<str
     else progress(`results/${file}.json is not there`);
   }
   const profile = read<ProfileResult>(`${results}prune-profile-node24.json`);
-  const tables = benchmarkTables(profile ? { ...kept, profile } : kept);
+  const tables = { ...benchmarkTables(profile ? { ...kept, profile } : kept), ...backendTables(progress) };
   for (const [name, table] of Object.entries(tables)) {
     if (!insertIntoFile(document, name, table)) progress(`docs/benchmarks.md has no place for ${name}`);
+  }
+  return tables;
+}
+
+/** By marker: what the page exported in Chromium, and `denoise-rotator bench --json` under Node. */
+const backendFiles = { "web-chromium": "web-chromium", "backends-node": "backends-node" };
+
+function backendTables(progress: (line: string) => void): Record<string, string> {
+  const tables: Record<string, string> = {};
+  for (const [marker, file] of Object.entries(backendFiles)) {
+    const json = read(`${results}${file}.json`);
+    if (json === undefined) progress(`results/${file}.json is not there`);
+    else tables[marker] = benchReport(parseBenchResult(json), "markdown");
   }
   return tables;
 }

@@ -20,18 +20,19 @@ export interface WebSuiteOptions {
   readonly works?: readonly string[] | undefined;
   readonly contenders?: readonly string[] | undefined;
   readonly rounds?: number | undefined;
+  readonly patience?: number | undefined;
   readonly port?: number | undefined;
   readonly progress: (line: string) => void;
 }
 
 /** Runs the page in headless Chromium as a user would, and gives what it exports. */
 export async function measureInChromium(options: WebSuiteOptions): Promise<BenchResult> {
-  const { quick, full, works, contenders, rounds, progress } = options;
+  const { quick, full, works, contenders, rounds, patience, progress } = options;
   await buildPage();
   const page = await servePage(options.port);
   try {
     const set = quick ? "quick" : full ? "full" : "standard";
-    const run = { set, works, contenders, rounds };
+    const run = { set, works, contenders, rounds, patience };
     const { result, complaints } = await measurePage(page.url, run, { timeout: 3_600_000, progress });
     for (const complaint of complaints) progress(`the page's console: ${complaint}`);
     return result;

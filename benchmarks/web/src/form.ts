@@ -8,13 +8,16 @@ export interface FormChoices {
   readonly peers: readonly string[];
 }
 
-/** Fills the form from the address: `?set=quick&works=gemm&contenders=webgpu,wasm&rounds=3&sample=60&baseline=wasm`. */
+/** Fills the form from the address: `?set=quick&works=gemm,add-1M&contenders=webgpu,wasm&rounds=3&sample=60&patience=5&baseline=wasm`. */
 export function buildForm({ own, peers }: FormChoices, search: URLSearchParams): void {
   const wanted = (key: string) => search.get(key)?.split(",");
   const set = search.get("set") ?? "quick";
   for (const name of workSetNames) addChoice("sets", "radio", name, name === set);
-  for (const kind of benchKinds)
-    addChoice("works", "checkbox", kind, wanted("works")?.includes(kind) ?? true);
+  const works = wanted("works");
+  for (const kind of benchKinds) addChoice("works", "checkbox", kind, works?.includes(kind) ?? true);
+  // Single works, by name.
+  const kinds: readonly string[] = benchKinds;
+  for (const name of works ?? []) if (!kinds.includes(name)) addChoice("works", "checkbox", name, true);
   for (const [group, names] of [
     ["own", own],
     ["peers", peers],
@@ -27,7 +30,7 @@ export function buildForm({ own, peers }: FormChoices, search: URLSearchParams):
   for (const name of [...own, ...peers]) baseline.append(create("option", name));
   const first = search.get("baseline");
   if (first !== null && [...own, ...peers].includes(first)) baseline.value = first;
-  for (const name of ["rounds", "sample"]) {
+  for (const name of ["rounds", "sample", "patience"]) {
     const value = search.get(name);
     if (value !== null) element("input", name).value = value;
   }
@@ -47,20 +50,21 @@ const chosen = (group: string): string[] =>
 /** What the form asks for, or what is missing in it. */
 export function readForm(): RunRequest | string {
   const set = chosen("sets")[0] as WorkSetName;
-  const inSet = new Set(workSet(set).map(({ kind }) => kind as string));
-  const works = chosen("works").filter((kind) => inSet.has(kind));
+  const inSet = new Set<string>(workSet(set).flatMap(({ kind, name }) => [kind, name]));
+  const works = chosen("works").filter((each) => inSet.has(each));
   const contenders = [...chosen("own"), ...chosen("peers")];
-  const [rounds, sampleMilliseconds] = [
-    element("input", "rounds").valueAsNumber,
-    element("input", "sample").valueAsNumber,
-  ];
+  const number = (id: string) => element("input", id).valueAsNumber;
+  const rounds = number("rounds");
+  const sampleMilliseconds = number("sample");
+  const patienceMilliseconds = 1000 * number("patience");
   if (works.length === 0) return "choose a work";
   if (contenders.length === 0) return "choose a backend";
   if (!Number.isInteger(rounds) || rounds < 1) return "rounds: a whole number of at least 1";
   if (!(sampleMilliseconds > 0)) return "milliseconds a sample: a number above 0";
+  if (!(patienceMilliseconds > 0)) return "patience: a number of seconds above 0";
   const baseline = element("select", "baseline").value;
   return {
-    ...{ set, works, contenders, rounds, sampleMilliseconds },
+    ...{ set, works, contenders, rounds, sampleMilliseconds, patienceMilliseconds },
     baseline: contenders.includes(baseline) ? baseline : undefined,
   };
 }

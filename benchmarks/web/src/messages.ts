@@ -8,6 +8,7 @@ export interface RunRequest {
   readonly contenders: readonly string[];
   readonly rounds: number;
   readonly sampleMilliseconds: number;
+  readonly patienceMilliseconds: number;
   readonly baseline: string | undefined;
 }
 

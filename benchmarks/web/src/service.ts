@@ -24,9 +24,9 @@ export function createService(post: (report: Report) => void): (command: Command
   };
 
   async function measure(request: RunRequest, signal: AbortSignal) {
-    const { set, works, contenders, baseline, rounds, sampleMilliseconds } = request;
+    const { set, works, contenders, baseline, rounds, sampleMilliseconds, patienceMilliseconds } = request;
     return runBench(workSet(set, works), contenders.map(sourceOf), {
-      ...{ host: await describeHost(), set, rounds, sampleMilliseconds, signal },
+      ...{ host: await describeHost(), set, rounds, sampleMilliseconds, patienceMilliseconds, signal },
       ...(baseline === undefined ? {} : { baseline }),
       onProgress: (progress) => post({ type: "progress", progress }),
     });
