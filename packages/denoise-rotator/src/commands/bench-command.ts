@@ -14,7 +14,7 @@ import { Command } from "commander";
 import { backendNames } from "../pipeline/backends.js";
 import { backendSources, benchBackendNames, nodeHost, peerSources } from "./bench-sources.js";
 import { interruptible } from "./interrupt.js";
-import { integer, list } from "./options.js";
+import { integer, list, positive } from "./options.js";
 import { createProgress, type Progress } from "./progress.js";
 
 interface BenchFlags {
@@ -24,6 +24,7 @@ interface BenchFlags {
   readonly backends?: string[];
   readonly peers?: string[] | true;
   readonly rounds: number;
+  readonly patience: number;
   readonly json?: string;
   readonly baseline?: string;
 }
@@ -54,6 +55,7 @@ export function benchCommand(): Command {
       list,
     )
     .option("--rounds <n>", "samples of each", integer(1), 5)
+    .option("--patience <seconds>", "leave out who takes longer for one run", positive, 5)
     .option("--json <file>", "write the result, replaced")
     .option("--baseline <name>", "whom ratios are against: above 1 is slower (default: the first)")
     .action(run);
@@ -73,7 +75,7 @@ async function run(flags: BenchFlags): Promise<void> {
   const { signal, restore } = interruptible();
   try {
     const result = await runBench(works, sources, {
-      ...{ set, rounds: flags.rounds, signal, host: nodeHost() },
+      ...{ set, rounds: flags.rounds, patienceMilliseconds: 1000 * flags.patience, signal, host: nodeHost() },
       ...(flags.baseline === undefined ? {} : { baseline: flags.baseline }),
       onProgress: (event) => tell(progress, event, works.length),
     });
