@@ -4,15 +4,19 @@ import { type ConformanceOptions, conformanceCases } from "./conformance.js";
 import { type Tolerance, type ToleranceName, tolerances } from "./tolerances.js";
 
 /** What the errors of a kernel are relative to. */
-export type RelativeTo = "the result" | "1" | "the result or 1" | "the terms" | "none";
+export type RelativeTo =
+  | "the result"
+  | "1"
+  | "the result or 1"
+  | "the terms"
+  | "the largest entry"
+  | "the largest entry or 1"
+  | "none";
 
 export interface MeasuredError {
   /** Largest |actual − exact| of the f32 results, relative to `relativeTo`; ∞ where one was NaN or infinite and the other not. */
   readonly error: number;
-  /**
-   * Of sums, products and factorisations `the terms`: Σ|terms|, or the largest entry of the matrix. `none`: results are
-   * predicates or indices, and equal.
-   */
+  /** `the terms`: Σ|terms| of a sum. `none`: results are predicates or indices, and equal. */
   readonly relativeTo: RelativeTo;
   /** Results that were compared. */
   readonly comparisons: number;
@@ -25,7 +29,7 @@ export interface MeasuredErrors {
   readonly failures: readonly { readonly name: string; readonly message: string }[];
 }
 
-/** Smallest normal f32: errors below it are relative to it, since devices may flush what is smaller. */
+/** The smallest normal f32: devices may flush what is smaller, which counts as no error. */
 const smallestNormal = 2 ** -126;
 
 /**
@@ -69,6 +73,7 @@ export async function measureErrors(
 function relativeError({ actual, expected, dtype, size }: Comparison): number {
   if (Object.is(actual, expected)) return 0;
   if (!isFloat(dtype)) return Number.POSITIVE_INFINITY;
+  if (Math.abs(expected) < smallestNormal && Math.abs(actual) <= smallestNormal) return 0;
   const difference = Math.abs(actual - expected);
   if (Number.isFinite(difference)) return difference / Math.max(size, smallestNormal);
   // Exact results beyond f32 round to infinity.
@@ -80,9 +85,13 @@ const predicates: ReadonlySet<string> = new Set([
   ...["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"],
 ]);
 
+const sums: ReadonlySet<string> = new Set(["sum", "scatterAdd", "matmul", "syrk"]);
+
 function relativeTo(name: ToleranceName, { ulps, absolute, scaled }: Tolerance): RelativeTo {
   if (predicates.has(name)) return "none";
-  if (scaled !== undefined) return "the terms";
+  if (sums.has(name)) return "the terms";
+  if (name === "prunedEnergy") return "the result";
+  if (scaled !== undefined) return absolute === undefined ? "the largest entry" : "the largest entry or 1";
   if (absolute === undefined) return "the result";
   return ulps === undefined ? "1" : "the result or 1";
 }

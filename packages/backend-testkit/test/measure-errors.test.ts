@@ -8,13 +8,14 @@ describe("measuring errors", () => {
   it("should tell the roundings of the cpu backend, the same each time", async () => {
     const measured = await measureErrors(createCpuBackend(), options);
     expect(measured.failures).toEqual([]);
-    const { add, exp, matmul, less, copy, softmax } = measured.kernels;
+    const { add, choleskyPanel, exp, matmul, less, copy, softmax } = measured.kernels;
     expect(softmax).toBeUndefined();
     expect(less).toMatchObject({ error: 0, relativeTo: "none" });
     for (const [kernel, relativeTo] of [
       [add, "the result"],
       [exp, "the result"],
       [matmul, "the terms"],
+      [choleskyPanel, "the largest entry"],
     ] as const) {
       expect(kernel!.relativeTo).toBe(relativeTo);
       expect(kernel!.error).toBeGreaterThan(0);

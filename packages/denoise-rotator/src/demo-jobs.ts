@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Backend } from "@denoise-rotator/core";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
+import type { DemoSettings } from "./demo-settings.js";
 import { type BackendName, type BackendTuning, borrowBackend } from "./pipeline/backends.js";
 import { evaluate } from "./pipeline/evaluate.js";
 import { embeddedName, openNamedModel } from "./pipeline/named-model.js";
@@ -17,7 +18,7 @@ export interface DemoJob {
   readonly backend: BackendName;
   readonly tuning: BackendTuning;
   readonly out: string;
-  readonly evaluationWindows: number;
+  readonly settings: DemoSettings;
 }
 
 export interface DemoJobResult {
@@ -39,12 +40,12 @@ const asPublished = { refine: "none", match: false } as const;
  * backends of its own.
  */
 export async function runDemoJob(job: DemoJob, hooks: JobHooks, device?: Backend): Promise<DemoJobResult> {
-  const { pruner, rotate, evaluationWindows } = job;
+  const { pruner, rotate, settings } = job;
   const on = device ? { backend: device } : { backend: job.backend, ...job.tuning };
   if (!pruner) return { evaluation: await evaluateCheckpoint(embeddedName, on, job, hooks), record: null };
   const out = join(job.out, `${pruner}-2of4-${rotate === "none" ? "plain" : "rotated"}`);
   const record = await pruneModel({
-    ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, out, force: true, evaluationWindows },
+    ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, out, force: true, ...settings.prune },
     ...on,
     ...(rotate === "none" ? asPublished : {}),
     ...hooks,
@@ -62,8 +63,8 @@ async function evaluateCheckpoint(
   try {
     await using model = await openNamedModel(name, device);
     return await evaluate(model, {
-      windowLength: Math.min(model.contextLength, 2048),
-      windows: job.evaluationWindows,
+      windowLength: Math.min(model.contextLength, job.settings.windowLength),
+      windows: job.settings.evaluationWindows,
       stage: "evaluate",
       progress: hooks.onProgress,
       signal: hooks.signal,

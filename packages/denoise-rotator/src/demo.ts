@@ -1,9 +1,11 @@
 import { availableParallelism } from "node:os";
+import type { Backend } from "@denoise-rotator/core";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
 import type { DemoJob, DemoJobResult } from "./demo-jobs.js";
 import { type RunHooks, runJobs } from "./demo-pool.js";
+import { demoSettings, quickInWords, softwareAdapter } from "./demo-settings.js";
 import { runInTurn } from "./demo-turns.js";
-import { type BackendName, type BackendTuning, isDevice } from "./pipeline/backends.js";
+import { type BackendName, type BackendTuning, isDevice, openBackend } from "./pipeline/backends.js";
 import type { ProgressEvent } from "./pipeline/options.js";
 
 export interface DemoOptions {
@@ -13,6 +15,8 @@ export interface DemoOptions {
   /** Directory of the four results, each replaced. */
   readonly out: string;
   readonly evaluationWindows: number;
+  /** Fewer windows and steps. Default: on GPU backends whose adapter is software, which `onNote` then hears. */
+  readonly quick?: boolean;
   /**
    * Jobs at a time, each on a thread of its own; default: as many as there are cores, at most 5. On a GPU backend they run
    * one after another.
@@ -41,18 +45,30 @@ export interface DemoResult {
   readonly wanda: { readonly "2:4": DemoRow };
   readonly sparsegpt: { readonly "2:4": DemoRow };
   readonly out: string;
+  readonly backend: { readonly name: string; readonly description: Readonly<Record<string, unknown>> };
+  readonly quick: boolean;
   readonly seconds: number;
 }
 
 /** The main job on the embedded model: dense, then Wanda and SparseGPT at 2:4 without and with rotations. */
 export async function demo(options: DemoOptions): Promise<DemoResult> {
+  const device = isDevice(options.backend) ? await openBackend(options.backend, options.tuning) : undefined;
+  try {
+    return await runDemo(options, device);
+  } finally {
+    await device?.dispose();
+  }
+}
+
+async function runDemo(options: DemoOptions, device: Backend | undefined): Promise<DemoResult> {
   const started = performance.now();
-  const { backend, out, evaluationWindows, threads = Math.min(5, availableParallelism()) } = options;
+  const { backend, out, threads = Math.min(5, availableParallelism()) } = options;
+  const settings = settingsFor(options, device);
   // Jobs share the cores: each backend takes its part of them.
   const lanes = Math.min(threads, 5);
   const share = Math.max(1, Math.floor(availableParallelism() / lanes));
   const tuning = backend === "wasm" ? { ...options.tuning, threads: share } : (options.tuning ?? {});
-  const shared = { backend, tuning, out, evaluationWindows };
+  const shared = { backend, tuning, out, settings };
   // The longest first, so that the lanes end together.
   const jobs: DemoJob[] = [
     { label: "sparsegpt 2:4 rotated", pruner: "sparsegpt", rotate: "per-block", ...shared },
@@ -68,7 +84,7 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
       options.onNote?.(`${label}: perplexity ${evaluation.perplexity.toFixed(3)}`),
     signal: options.signal ?? new AbortController().signal,
   };
-  const results = await (isDevice(backend) ? runInTurn(jobs, hooks) : runJobs(jobs, threads, hooks));
+  const results = await (device ? runInTurn(jobs, device, hooks) : runJobs(jobs, threads, hooks));
   const [sparsegptRotated, wandaRotated, sparsegptPlain, wandaPlain, dense] = results.map(
     (result) => result!,
   );
@@ -78,8 +94,20 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     wanda: { "2:4": row(wandaPlain!, wandaRotated!, reference.perplexity) },
     sparsegpt: { "2:4": row(sparsegptPlain!, sparsegptRotated!, reference.perplexity) },
     out,
+    backend: wandaPlain!.record!.backend,
+    quick: settings.quick,
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+function settingsFor({ quick, evaluationWindows, onNote }: DemoOptions, device: Backend | undefined) {
+  const software = device && softwareAdapter(device);
+  if (quick === undefined && software !== undefined) {
+    onNote?.(
+      `${software} computes on the processor: quick settings (${quickInWords}); --full takes the usual ones`,
+    );
+  }
+  return demoSettings(quick ?? software !== undefined, evaluationWindows);
 }
 
 function row(plain: DemoJobResult, rotated: DemoJobResult, dense: number): DemoRow {

@@ -93,6 +93,12 @@ const solveCase = (settings: Settings): ConformanceCase =>
     },
   );
 
+/** The largest entry that L can have: the root of the largest on A's diagonal. */
+function largestOfFactor(a: HostOperand): number {
+  const n = a.layout.shape[0]!;
+  return Math.sqrt(largestFinite(valuesOf(a).filter((_, at) => at % (n + 1) === 0)));
+}
+
 const choleskyCase = (settings: Settings): ConformanceCase =>
   propertyCase(
     "choleskyPanel",
@@ -135,6 +141,7 @@ const choleskyCase = (settings: Settings): ConformanceCase =>
           what: `choleskyPanel, pivot ${bad} ${failure}`,
           tolerance: settings.tolerances.choleskyPanel,
           scales: [new Float64Array(n * n).fill(8 * (n + 1)), [0]],
+          sizes: [new Float64Array(n * n).fill(largestOfFactor(spd)), [1]],
         },
       );
     },

@@ -1,5 +1,6 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { OptionError } from "@denoise-rotator/core";
 import { Command } from "commander";
 import { type DemoResult, demo } from "../demo.js";
 import { addBackendOptions, type BackendFlags } from "./backend-options.js";
@@ -11,6 +12,8 @@ import { formatTable } from "./tables.js";
 interface DemoFlags extends BackendFlags {
   readonly out: string;
   readonly evalWindows: number;
+  readonly quick?: boolean;
+  readonly full?: boolean;
   readonly json?: boolean;
 }
 
@@ -25,11 +28,22 @@ export function demoCommand(): Command {
   return addBackendOptions(command)
     .option("--out <directory>", "where the results go, replaced", join(tmpdir(), "denoise-rotator-demo"))
     .option("--eval-windows <n>", "evaluation windows at most", integer(1), 360)
+    .option("--quick", "fewer windows and steps (default on GPU backends without a GPU)")
+    .option("--full", "all windows and steps everywhere")
     .addOption(jsonOption())
     .action(runDemo);
 }
 
-async function runDemo({ json, out, evalWindows, backend, ...tuning }: DemoFlags): Promise<void> {
+async function runDemo({
+  json,
+  out,
+  evalWindows,
+  quick,
+  full,
+  backend,
+  ...tuning
+}: DemoFlags): Promise<void> {
+  if (quick && full) throw new OptionError("--quick and --full: choose one");
   const progress = createProgress(json ?? false);
   const { signal, restore } = interruptible();
   try {
@@ -38,6 +52,7 @@ async function runDemo({ json, out, evalWindows, backend, ...tuning }: DemoFlags
       tuning,
       out,
       evaluationWindows: evalWindows,
+      ...(quick || full ? { quick: quick ?? false } : {}),
       onProgress: progress.update,
       onNote: progress.note,
       signal,
@@ -66,6 +81,6 @@ function summarise(result: DemoResult): string {
   return [
     `dense perplexity ${result.dense.perplexity.toFixed(3)} (${result.dense.tokens} held-out tokens)`,
     formatTable(head, rows),
-    `${result.seconds.toFixed(0)} s; checkpoints and run.json in ${result.out}`,
+    `${result.seconds.toFixed(0)} s on ${result.backend.name}${result.quick ? ", quick settings" : ""}; checkpoints and run.json in ${result.out}`,
   ].join("\n");
 }
