@@ -1,0 +1,121 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { maskAgreement } from "./agreement.js";
+import { describeUnless, noAdapter } from "./backends.js";
+
+const cli = fileURLToPath(new URL("../packages/denoise-rotator/dist/cli.js", import.meta.url));
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "denoise-rotator-gpu-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (args: readonly string[], env: Record<string, string> = {}) =>
+  spawnSync(process.execPath, [cli, ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 240_000,
+    env: { ...process.env, ...env },
+  });
+
+/** One block, little text: what a software adapter does in seconds. */
+const quick = [
+  "--samples",
+  "4",
+  "--seqlen",
+  "128",
+  "--skip",
+  "1,2,3",
+  "--eval",
+  "--eval-windows",
+  "2",
+  "--json",
+];
+const published = ["--refine", "none", "--no-match"];
+
+function prune(out: string, ...flags: string[]) {
+  const { status, stdout, stderr } = run(["prune", "tiny", ...quick, ...flags, "--out", join(folder, out)]);
+  expect({ status, stderr: stderr.replace(/^gpujs.*\n/gm, "") }).toEqual({ status: 0, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+const backends: [name: string, missing: string | undefined, flags: string[], description: object][] = [
+  ["webgpu", noAdapter, ["--backend", "webgpu"], { adapter: expect.stringMatching(/./) }],
+  ["gpujs-webgpu", noAdapter, ["--backend", "gpujs", "--gpu-mode", "webgpu"], { mode: "webgpu" }],
+  ["gpujs-cpu", undefined, ["--backend", "gpujs", "--gpu-mode", "cpu"], { mode: "cpu" }],
+];
+
+for (const [name, missing, flags, description] of backends) {
+  describeUnless(missing, `prune on ${name}`, () => {
+    it("should agree with wasm, without rotation and with one that is given", {
+      timeout: 600_000,
+    }, async () => {
+      const rotation = join(folder, "rotation.safetensors");
+      const kinds: [string, string[]][] = [
+        ["wanda", ["--pruner", "wanda", "--rotate", "none"]],
+        ["sparsegpt", [...published, "--rotation", rotation]],
+      ];
+      if (!existsSync(rotation)) prune("learned", ...published, "--steps", "3", "--save-rotation", rotation);
+      for (const [kind, options] of kinds) {
+        if (!existsSync(join(folder, `${kind}-wasm`))) prune(`${kind}-wasm`, ...options);
+        const record = prune(`${kind}-${name}`, ...options, ...flags);
+        const expected = run(["eval", `${kind}-wasm`, "--seqlen", "128", "--eval-windows", "2", "--json"]);
+        const { perplexity } = JSON.parse(expected.stdout);
+        expect(record.backend.name).toBe(flags[1]);
+        expect(record.backend.description).toMatchObject(description);
+        expect(record.maskValid).toBe(true);
+        expect(Math.abs(record.evaluation.pruned.perplexity / perplexity - 1)).toBeLessThan(0.005);
+        const [a, b] = [join(folder, `${kind}-wasm`), join(folder, `${kind}-${name}`)];
+        expect(await maskAgreement(a, b)).toBeGreaterThanOrEqual(0.995);
+      }
+    });
+  });
+}
+
+describeUnless(noAdapter, "the command line on a device", () => {
+  it("should leave nothing behind on Ctrl-C and end with 130", { timeout: 120_000 }, async () => {
+    const out = join(folder, "interrupted");
+    const args = ["prune", "tiny", "--backend", "webgpu", "--samples", "4", "--seqlen", "128", "--out", out];
+    const child = spawn(process.execPath, [cli, ...args], { cwd: folder });
+    let stderr = "";
+    let asked = false;
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+      if (/fold|capture|rotate/.test(stderr) && !asked) asked = child.kill("SIGINT");
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect(stderr).toMatch(/interrupted/);
+    expect({ code, left: existsSync(out) }).toEqual({ code: 130, left: false });
+  });
+});
+
+describe("the command line without what a backend needs", () => {
+  const nowhere = { VK_DRIVER_FILES: join(tmpdir(), "no-such-driver.json") };
+  it.each<[string, number, RegExp, string[]]>([
+    ["no adapter", 1, /^error: WebGPU found no adapter.*install a Vulkan driver/, ["--backend", "webgpu"]],
+    [
+      ...(["no adapter for gpu.js", 1, /^error: gpujs: mode webgpu is not available/] as const),
+      ["--backend", "gpujs", "--gpu-mode", "webgpu"],
+    ],
+    [
+      ...(["WebGL2 in Node", 1, /^error: gpujs: mode webgl2 is not available/] as const),
+      ["--backend", "gpujs", "--gpu-mode", "webgl2"],
+    ],
+    [
+      ...(["an option of another backend", 2, /^error: --f16: .*webgpu/] as const),
+      ["--backend", "gpujs", "--f16"],
+    ],
+    ["a mode of another backend", 2, /^error: --gpu-mode: .*gpujs/, ["--gpu-mode", "cpu"]],
+  ])("should answer %s with one line and exit code %i", { timeout: 60_000 }, (_, code, message, flags) => {
+    const { status, stdout, stderr } = run(["eval", "tiny", ...flags], nowhere);
+    // Dawn writes warnings of its own about drivers before.
+    const lines = stderr.trim().split("\n");
+    expect(lines.at(-1)).toMatch(message);
+    expect(lines.filter((line) => line.startsWith("error"))).toHaveLength(1);
+    expect({ status, stdout }).toEqual({ status: code, stdout: "" });
+  });
+});
