@@ -11,7 +11,7 @@ export interface DemoSettings {
   readonly windowLength: number;
 }
 
-const quick = { samples: 4, sequenceLength: 128, steps: 5, evaluationWindows: 8 } as const;
+const quick = { samples: 8, sequenceLength: 128, steps: 12, evaluationWindows: 8 } as const;
 
 /** All of it, or with `quick` a part that software adapters manage in minutes. */
 export function demoSettings(isQuick: boolean, evaluationWindows: number): DemoSettings {
