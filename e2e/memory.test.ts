@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,8 +21,7 @@ const shape = full
 /** A sharded bf16 checkpoint of random weights, with the embedded model's tokenizer. */
 async function randomCheckpoint(blocks: number, name: string): Promise<string> {
   const { hidden, heads, keyValueHeads, intermediate, vocabulary } = shape;
-  const directory = join(folder, `${name}-${blocks}`);
-  mkdirSync(directory);
+  const directory = mkdtempSync(join(folder, `${name}-${blocks}-`));
   const keyValue = (hidden / heads) * keyValueHeads;
   const shapes: [string, number[]][] = [
     ["model.embed_tokens.weight", [vocabulary, hidden]],
@@ -89,7 +88,7 @@ async function peakMemory(blocks: number, rotate: string): Promise<number> {
     "--rotate",
     rotate,
     "--out",
-    join(folder, `out-${rotate}-${blocks}`),
+    join(model, "pruned"),
     "--json",
   ];
   const { stdout, stderr } = spawnSync(process.execPath, [cli, "prune", model, ...args], {
@@ -108,10 +107,12 @@ describe("memory", () => {
     "should not grow with the number of blocks: --rotate %s",
     { timeout: 1_800_000 },
     async (rotate) => {
-      const [few, many] = [
-        await peakMemory(shape.blocks[0]!, rotate),
-        await peakMemory(shape.blocks[1]!, rotate),
-      ];
+      // The collector's timing moves a process's peak by a tenth; memory that grows with depth is there every time.
+      let [few, many] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+      for (let run = 0; run < 3 && !(many / few < 1.2); run++) {
+        few = Math.min(few, await peakMemory(shape.blocks[0]!, rotate));
+        many = Math.min(many, await peakMemory(shape.blocks[1]!, rotate));
+      }
       if (full)
         process.stdout.write(
           `${few / 2 ** 20} MiB with ${shape.blocks[0]} blocks, ${many / 2 ** 20} with ${shape.blocks[1]}\n`,
