@@ -1,4 +1,5 @@
 import type { ByteSource } from "@denoise-rotator/hub";
+import { checkRows } from "./check-rows.js";
 import { isWeightDType, type StorageDType, type WeightDType } from "./dtypes.js";
 import { CheckpointError } from "./errors.js";
 import {
@@ -79,15 +80,8 @@ export class SafetensorsFile implements AsyncDisposable {
     options?: ReadOptions,
   ): Promise<Float32Array<ArrayBuffer>> {
     const { shape } = this.info(name);
-    const [rows, ...rest] = shape;
-    const valid = Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end;
-    if (rows === undefined || !valid || end > rows) {
-      throw new CheckpointError(
-        "WRONG_SHAPE",
-        `${this.name}: tensor "${name}" of shape [${shape}] has no rows ${begin} to ${end}`,
-      );
-    }
-    const width = product(rest);
+    checkRows(`${this.name}: tensor "${name}"`, shape, begin, end);
+    const width = product(shape.slice(1));
     return this.#readElements(name, begin * width, end * width, options);
   }
 

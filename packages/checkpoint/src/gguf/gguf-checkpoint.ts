@@ -1,4 +1,5 @@
 import type { ByteSource } from "@denoise-rotator/hub";
+import { checkRows } from "../check-rows.js";
 import type { Checkpoint, CompanionFile } from "../checkpoint.js";
 import type { WeightDType } from "../dtypes.js";
 import { CheckpointError } from "../errors.js";
@@ -93,14 +94,7 @@ export class GgufCheckpoint implements Checkpoint {
     end: number,
     options?: ReadOptions,
   ): Promise<Float32Array<ArrayBuffer>> {
-    const info = this.#info(name);
-    const valid = Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end;
-    if (!valid || end > info.rows) {
-      throw new CheckpointError(
-        "WRONG_SHAPE",
-        `${this.path}: tensor "${name}" of shape [${info.shape}] has no rows ${begin} to ${end}`,
-      );
-    }
+    checkRows(`${this.path}: tensor "${name}"`, this.shape(name), begin, end);
     return this.#values(name, begin, end, options);
   }
 
