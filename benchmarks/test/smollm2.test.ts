@@ -5,8 +5,8 @@ import { forms, protocol, smollm2Jobs } from "../src/smollm2/jobs.js";
 const row = (pruner: string, form: keyof typeof forms, perplexity: number) => ({
   ...{ pruner, form, perplexity, seconds: 61.2, peakMemoryBytes: 512 * 2 ** 20 },
   stages: {
-    prune: { seconds: 12.34, flops: 1 },
-    ...(form === "plain" ? {} : { rotate: { seconds: 3, flops: 1 } }),
+    prune: { seconds: 22.34, cpuSeconds: 12.34, flops: 1 },
+    ...(form === "plain" ? {} : { rotate: { seconds: 3, cpuSeconds: 2.5, flops: 1 } }),
   },
 });
 
@@ -37,6 +37,7 @@ describe("smollm2", () => {
     expect(text).toContain("| 2:4 | plain | per-block |");
     expect(text).toContain("| magnitude | – | – |");
     expect(text).toContain("| sparsegpt | 90.00 | 60.00 |");
-    expect(text).toContain("| sparsegpt, plain | 61 | 12.3 | – | 512 |");
+    expect(text).toContain("| sparsegpt, per-block | 15 | 12 | 3 | 512 |");
+    expect(text).toContain("| sparsegpt, plain | 12 | 12 | – | 512 |");
   });
 });

@@ -51,6 +51,8 @@ export interface PruneRecord {
 
 export interface StageCost {
   readonly seconds: number;
+  /** Of all threads of the process together. */
+  readonly cpuSeconds: number;
   /** Of matrix products. */
   readonly flops: number;
 }

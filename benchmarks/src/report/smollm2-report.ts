@@ -38,7 +38,7 @@ export interface Smollm2Result {
 const pruners = ["magnitude", "wanda", "sparsegpt"];
 const columns: readonly Smollm2Job["form"][] = ["plain", "per-block", "shared", "default"];
 
-/** Tables in Markdown: perplexities by pruner and rotation, then time by stage and peak memory of every run. */
+/** Tables in Markdown: perplexities by pruner and rotation, then processor time by stage and peak memory of every run. */
 export function smollm2Report({ file, protocol, dense, rows, machine, versions }: Smollm2Result): string {
   const { length, samples, evaluationWindows } = protocol;
   const { pytorch } = dense;
@@ -68,15 +68,19 @@ function perplexities(rows: readonly Smollm2Row[]): string[] {
   ];
 }
 
+/** Of all threads, which other work on the machine does not change much. */
+const total = ({ stages }: Smollm2Row) =>
+  Object.values(stages).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+
 function costs(rows: readonly Smollm2Row[]): string[] {
   const stages = [...new Set(rows.flatMap((row) => Object.keys(row.stages)))];
-  const seconds = (row: Smollm2Row, stage: string) => row.stages[stage]?.seconds.toFixed(1) ?? "–";
+  const seconds = (row: Smollm2Row, stage: string) => row.stages[stage]?.cpuSeconds.toFixed(0) ?? "–";
   return [
-    `| seconds | whole | ${stages.join(" | ")} | peak memory, MiB |`,
+    `| processor seconds | whole | ${stages.join(" | ")} | peak memory, MiB |`,
     `| --- | --- |${" --- |".repeat(stages.length + 1)}`,
     ...rows.map(
       (row) =>
-        `| ${row.pruner}, ${row.form} | ${row.seconds.toFixed(0)} | ${stages.map((stage) => seconds(row, stage)).join(" | ")} | ` +
+        `| ${row.pruner}, ${row.form} | ${total(row).toFixed(0)} | ${stages.map((stage) => seconds(row, stage)).join(" | ")} | ` +
         `${(row.peakMemoryBytes / 2 ** 20).toFixed(0)} |`,
     ),
   ];

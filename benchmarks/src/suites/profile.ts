@@ -56,7 +56,7 @@ function stageShares(stages: PruneRecord["stages"], run: ProfileResult["run"]) {
     return [name, seconds * perToken * perBlock] as const;
   });
   return {
-    stages: measured.map((share) => ({ ...share, flops: stages[share.name]!.flops })),
+    stages: measured.map((share) => ({ ...stages[share.name]!, ...share })),
     scaledStages: shares(scaled),
   };
 }

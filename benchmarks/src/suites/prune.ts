@@ -117,6 +117,7 @@ function rowsOf(entrants: readonly Entrant[]): PruneRow[] {
       stage,
       {
         seconds: median(records.map((record) => record.stages[stage]!.seconds)),
+        cpuSeconds: median(records.map((record) => record.stages[stage]!.cpuSeconds)),
         flops: records[0]!.stages[stage]!.flops,
       },
     ]);

@@ -25,4 +25,17 @@ describe("StageClock", () => {
     );
     expect(flops).toEqual({ refine: 2 * 2 * 64, prune: 2 * 2 * 8, write: 2 });
   });
+
+  it("should tell the processor's time from the time that passes", async () => {
+    const clock = new StageClock();
+    await clock.measure("wait", () => new Promise((resolve) => setTimeout(resolve, 200)));
+    await clock.measure("work", async () => {
+      const start = process.cpuUsage();
+      for (let used = 0; used < 100_000; ) used = process.cpuUsage(start).user;
+    });
+    const { wait, work } = clock.toJSON();
+    expect(wait!.seconds).toBeGreaterThan(0.19);
+    expect(wait!.cpuSeconds).toBeLessThan(wait!.seconds);
+    expect(work!.cpuSeconds).toBeGreaterThanOrEqual(0.1);
+  });
 });

@@ -3,6 +3,8 @@ import { matmulFlops } from "@denoise-rotator/core";
 export interface StageCost {
   /** Wall time in seconds. */
   seconds: number;
+  /** Processor time in seconds, summed over all threads of the process: what wall time is on a machine that others use too. */
+  cpuSeconds: number;
   /** Floating-point operations of matrix products. */
   flops: number;
 }
@@ -11,22 +13,20 @@ export interface StageCost {
 export class StageClock {
   readonly costs = new Map<string, StageCost>();
   /** Cost so far of what is measured inside the stage that runs. */
-  #inner: StageCost = { seconds: 0, flops: 0 };
+  #inner: StageCost = { seconds: 0, cpuSeconds: 0, flops: 0 };
 
   readonly measure = async <T>(stage: string, body: () => Promise<T>): Promise<T> => {
-    const [start, flops, outer] = [performance.now(), matmulFlops(), this.#inner];
-    const inner = { seconds: 0, flops: 0 };
+    const [start, outer] = [now(), this.#inner];
+    const inner = { seconds: 0, cpuSeconds: 0, flops: 0 };
     this.#inner = inner;
     try {
       return await body();
     } finally {
-      const whole = { seconds: (performance.now() - start) / 1000, flops: matmulFlops() - flops };
-      const cost = this.costs.get(stage) ?? { seconds: 0, flops: 0 };
-      cost.seconds += whole.seconds - inner.seconds;
-      cost.flops += whole.flops - inner.flops;
-      this.costs.set(stage, cost);
-      outer.seconds += whole.seconds;
-      outer.flops += whole.flops;
+      const whole = combine(now(), start, -1);
+      const own = combine(whole, inner, -1);
+      const cost = this.costs.get(stage);
+      this.costs.set(stage, cost ? combine(cost, own, 1) : own);
+      Object.assign(outer, combine(outer, whole, 1));
       this.#inner = outer;
     }
   };
@@ -35,3 +35,16 @@ export class StageClock {
     return Object.fromEntries(this.costs);
   }
 }
+
+/** All costs of the process so far. */
+function now(): StageCost {
+  const { user, system } = process.cpuUsage();
+  return { seconds: performance.now() / 1000, cpuSeconds: (user + system) / 1e6, flops: matmulFlops() };
+}
+
+/** a + sign · b. */
+const combine = (a: StageCost, b: StageCost, sign: 1 | -1): StageCost => ({
+  seconds: a.seconds + sign * b.seconds,
+  cpuSeconds: a.cpuSeconds + sign * b.cpuSeconds,
+  flops: a.flops + sign * b.flops,
+});
