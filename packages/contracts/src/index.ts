@@ -9,7 +9,12 @@ export {
   validateBlock,
 } from "./block.js";
 export type { ColumnScale, Importance } from "./importance.js";
-export type { LanguageModel, LogLikelihoodOptions } from "./language-model.js";
+export type {
+  ContinuationRequest,
+  ContinuationScore,
+  LanguageModel,
+  LogLikelihoodOptions,
+} from "./language-model.js";
 export {
   checkPatternFits,
   formatPattern,

@@ -5,6 +5,7 @@ import {
   NonFiniteError,
   rmsNorm,
   type Tensor,
+  take,
   tidy,
 } from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
@@ -83,6 +84,60 @@ export class LanguageHead {
       }
     }
     return out;
+  }
+
+  /**
+   * ln p of each target, given the last block's outputs `[n, hidden]` at the places before it, and whether no token is
+   * likelier there; a bounded number of rows at a time. Logits that are NaN or infinite give NaN.
+   */
+  async tokenScores(
+    rows: Float32Array,
+    targets: Int32Array,
+  ): Promise<{ logLikelihoods: Float32Array; greedy: boolean[] }> {
+    const [vocabulary, width] = this.#weight.shape as [number, number];
+    const device = this.#gain.backend;
+    const count = targets.length;
+    const logLikelihoods = new Float32Array(count);
+    const greedy: boolean[] = [];
+    const step = Math.max(1, Math.floor(logitElements / vocabulary));
+    for (let begin = 0; begin < count; begin += step) {
+      const end = Math.min(count, begin + step);
+      using hidden = fromTyped(
+        rows.subarray(begin * width, end * width),
+        [end - begin, width],
+        "f32",
+        device,
+      );
+      const ids = targets.subarray(begin, end);
+      using wanted = fromTyped(ids, [end - begin], "i32", device);
+      using places = fromTyped(
+        ids.map((id, i) => i * vocabulary + id),
+        [end - begin],
+        "i32",
+        device,
+      );
+      const found = tidy((): [Tensor, Tensor, Tensor, Tensor] => {
+        const logits = this.logits(hidden);
+        const flat = logits.reshape([(end - begin) * vocabulary]);
+        return [
+          crossEntropy(logits, wanted),
+          logits.sum({ axis: -1 }),
+          logits.max({ axis: -1 }),
+          take(flat, places),
+        ];
+      });
+      try {
+        const [losses, sums, largest, own] = await Promise.all(found.map(readFloats));
+        for (let i = 0; i < end - begin; i++) {
+          // A sum is finite only if every logit is; the loss alone overlooks a logit of −∞.
+          logLikelihoods[begin + i] = Number.isFinite(sums![i]!) ? -losses![i]! : Number.NaN;
+          greedy.push(own![i]! >= largest![i]!);
+        }
+      } finally {
+        for (const tensor of found) tensor.dispose();
+      }
+    }
+    return { logLikelihoods, greedy };
   }
 
   /** Mean over tokens of KL(p‖q) in nats, p and q from the last block's outputs; a window at a time. */

@@ -1,7 +1,13 @@
 import type { Checkpoint, DecoderConfig, Tokenizer } from "@denoise-rotator/checkpoint";
-import type { LanguageModel, LogLikelihoodOptions } from "@denoise-rotator/contracts";
+import type {
+  ContinuationRequest,
+  ContinuationScore,
+  LanguageModel,
+  LogLikelihoodOptions,
+} from "@denoise-rotator/contracts";
 import { type Backend, breathe, type Tensor, tidy } from "@denoise-rotator/core";
 import { Activations } from "./activations.js";
+import { scoreContinuations } from "./continuations.js";
 import { gatherRows } from "./embedding.js";
 import type { DecoderFamily } from "./families/family.js";
 import { LanguageHead } from "./language-head.js";
@@ -109,6 +115,13 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
       yield await head.logLikelihoods(last, index, window);
       await breathe();
     }
+  }
+
+  scoreContinuations(
+    requests: readonly ContinuationRequest[],
+    options: LogLikelihoodOptions = {},
+  ): Promise<ContinuationScore[]> {
+    return scoreContinuations(this, requests, options);
   }
 
   /**
