@@ -5,29 +5,17 @@ import {
   parsePattern,
   type SparsityPattern,
 } from "@denoise-rotator/contracts";
-import { type Tensor, tidy } from "@denoise-rotator/core";
-import {
-  diagonalBlocks,
-  fromDiagonalBlocks,
-  type OrthogonalObjective,
-  type SolverResult,
-  type SolverState,
-  type StepInfo,
-  type StoppingRule,
-} from "@denoise-rotator/manifold";
+import type { Tensor } from "@denoise-rotator/core";
+import type { OrthogonalObjective, SolverState, StepInfo, StoppingRule } from "@denoise-rotator/manifold";
 import { directObjective } from "./direct-objective.js";
 import { entropyObjective } from "./entropy-objective.js";
 import { type RotationProblem, rotationProblem } from "./problem.js";
-import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
+import { checkBlocks } from "./r1-blocks.js";
 import { siteFigures, siteReports } from "./report.js";
-import { identityRotation, ownRotation, placement, type Rotation } from "./rotation.js";
+import { identityRotation, objectiveReport, ownRotation, placement, type Rotation } from "./rotation.js";
 import { checkRowSample, type RowSample } from "./row-sample.js";
-import {
-  type ObjectiveKind,
-  type ResolvedSettings,
-  type RotationSettings,
-  resolveSettings,
-} from "./settings.js";
+import { type ObjectiveKind, type RotationSettings, resolveSettings } from "./settings.js";
+import { solve } from "./solve.js";
 import { startingPoint } from "./start.js";
 
 export interface DenoiseOptions extends RotationSettings {
@@ -77,12 +65,11 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
     const { R1: I1, R2: I2 } = identity;
     const unrotated = await valueAt(objective, [I1, I2]);
     const before = await siteFigures(problem, I1, I2, pattern);
-    const result = await solve(block, problem, objective, { ...options, r1Blocks, settings, pattern });
+    const start = await startingPoint(settings.start, block, problem, groupSize(pattern), r1Blocks);
+    const result = await solve(objective, start, settings, options);
     const [R1, R2] = result.points as [Tensor, Tensor];
     const after = await siteFigures(problem, R1, R2, pattern);
-    const { start, best, steps, trace, stopped } = result;
-    const peakBytes = capabilities.peakBytes?.() ?? null;
-    const report = { name: objective.name, unrotated, start, best, steps, stopped, peakBytes, trace };
+    const report = objectiveReport(objective.name, unrotated, result, capabilities);
     return ownRotation(R1, R2, { objective: report, sites: siteReports(problem, before, after) });
   } finally {
     problem.dispose();
@@ -117,48 +104,8 @@ export function rowSampleOf(
   return chosen;
 }
 
-interface SolveOptions extends DenoiseOptions {
-  readonly settings: ResolvedSettings;
-  readonly pattern: SparsityPattern;
-  readonly r1Blocks: number;
-}
-
 /** How many columns a group of the pattern holds; 4 where it has none. */
 export const groupSize = (pattern: SparsityPattern): number => (pattern.kind === "n:m" ? pattern.of : 4);
-
-async function solve(
-  block: DecoderBlock,
-  problem: RotationProblem,
-  objective: OrthogonalObjective,
-  options: SolveOptions,
-): Promise<SolverResult> {
-  const { settings, pattern, r1Blocks: blocks } = options;
-  const { solver, steps, learningRate, start } = settings;
-  const { seed, stop, onStep, resume, signal } = options;
-  const [R1, R2] = await startingPoint(start, block, problem, groupSize(pattern), blocks);
-  const points = [blocks === 1 ? R1.alias() : diagonalBlocks(R1, blocks), R2];
-  R1.dispose();
-  try {
-    const solved = blocks === 1 ? objective : inDiagonalBlocks(objective, blocks);
-    const result = await solver.minimize(solved, points, {
-      steps,
-      ...(learningRate === undefined ? {} : { learningRate }),
-      ...(seed === undefined ? {} : { seed }),
-      ...(stop ? { stop } : {}),
-      ...(onStep ? { onStep } : {}),
-      ...(resume ? { resume } : {}),
-      ...(signal ? { signal } : {}),
-    });
-    return blocks === 1 ? result : { ...result, points: wholeMatrices(result.points) };
-  } finally {
-    for (const point of points) point.dispose();
-  }
-}
-
-function wholeMatrices([blocks, R2]: readonly Tensor[]): Tensor[] {
-  using stack = blocks!;
-  return [tidy(() => fromDiagonalBlocks(stack)), R2!];
-}
 
 async function valueAt(objective: OrthogonalObjective, points: readonly Tensor[]): Promise<number> {
   const { value, gradients } = await objective.evaluate(points);

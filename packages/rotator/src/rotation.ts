@@ -1,5 +1,5 @@
 import { type DecoderBlock, type RotationPair, siteOf } from "@denoise-rotator/contracts";
-import { type CreationOptions, eye, type Tensor, tidy } from "@denoise-rotator/core";
+import { type Backend, type CreationOptions, eye, type Tensor, tidy } from "@denoise-rotator/core";
 import type { SolverResult } from "@denoise-rotator/manifold";
 import type { SiteReport } from "./report.js";
 
@@ -26,6 +26,17 @@ export interface ObjectiveReport {
   readonly peakBytes: number | null;
   /** Value at every step. */
   readonly trace: readonly number[];
+}
+
+/** The report of a solver's run on the objective `name`. */
+export function objectiveReport(
+  name: string,
+  unrotated: number,
+  { start, best, steps, stopped, trace }: SolverResult,
+  capabilities: Backend["capabilities"],
+): ObjectiveReport {
+  const peakBytes = capabilities.peakBytes?.() ?? null;
+  return { name, unrotated, start, best, steps, stopped, peakBytes, trace };
 }
 
 /** A learned rotation of one block, with what it did to the objective and to each site. */

@@ -1,13 +1,13 @@
 import { type HeadLayout, parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
 import { type CreationOptions, eye, type Tensor, tidy } from "@denoise-rotator/core";
 import type { Evaluation, EvaluationStep, OrthogonalObjective } from "@denoise-rotator/manifold";
-import { diagonalBlocks, fromDiagonalBlocks } from "@denoise-rotator/manifold";
 import { type DenoiseOptions, groupSize, objectiveName, objectiveOf, rowSampleOf } from "./denoise.js";
 import type { RotationProblem } from "./problem.js";
-import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
+import { checkBlocks } from "./r1-blocks.js";
 import { type SiteReport, siteFigures, siteReports } from "./report.js";
-import type { ObjectiveReport } from "./rotation.js";
+import { type ObjectiveReport, objectiveReport } from "./rotation.js";
 import { type ResolvedSettings, resolveSettings } from "./settings.js";
+import { solve } from "./solve.js";
 import { columnImportances, dealColumns, dealsOut, principalAxes, type RotationStart } from "./start.js";
 
 /** Blocks of one model that are to share R1, of which one at a time is in memory. */
@@ -66,28 +66,16 @@ export async function denoiseShared(
     const unrotated = await objective.evaluate(identity);
     for (const gradient of unrotated.gradients) gradient.dispose();
     const before = await figures(source, identity, pattern);
-    const { points, start, best, steps, trace, stopped } = await solve(source, objective, settings, {
-      ...options,
-      r1Blocks,
-      pattern,
-    });
+    const start = await sharedStart(settings.start, source, groupSize(pattern), r1Blocks);
+    const result = await solve(objective, [start, ...identityR2(source)], settings, options);
+    const { points } = result;
     const dispose = () => points.forEach((point) => void point.dispose());
     const after = await figures(source, points, pattern).catch((error) => {
       dispose();
       throw error;
     });
     const sites = before.map((block, i) => siteReports(block, block.found, after[i]!.found));
-    const peakBytes = capabilities.peakBytes?.() ?? null;
-    const report = {
-      name: objective.name,
-      unrotated: unrotated.value,
-      start,
-      best,
-      steps,
-      stopped,
-      peakBytes,
-      trace,
-    };
+    const report = objectiveReport(objective.name, unrotated.value, result, capabilities);
     const [R1, ...R2] = points as [Tensor, ...Tensor[]];
     return { R1, R2, objective: report, sites, dispose, [Symbol.dispose]: dispose };
   } finally {
@@ -137,36 +125,6 @@ function summed(
       }
     },
   };
-}
-
-async function solve(
-  source: SharedSource,
-  objective: OrthogonalObjective,
-  { solver, steps, learningRate, start }: ResolvedSettings,
-  options: SharedOptions & { readonly pattern: SparsityPattern; readonly r1Blocks: number },
-) {
-  const { pattern, r1Blocks: blocks, seed, stop, onStep, resume, signal } = options;
-  const points = identityR2(source);
-  try {
-    using R1 = await sharedStart(start, source, groupSize(pattern), blocks);
-    points.unshift(blocks === 1 ? R1.alias() : diagonalBlocks(R1, blocks));
-    const solved = blocks === 1 ? objective : inDiagonalBlocks(objective, blocks);
-    const result = await solver.minimize(solved, points, {
-      steps,
-      ...(learningRate === undefined ? {} : { learningRate }),
-      ...(seed === undefined ? {} : { seed }),
-      ...(stop ? { stop } : {}),
-      ...(onStep ? { onStep } : {}),
-      ...(resume ? { resume } : {}),
-      ...(signal ? { signal } : {}),
-    });
-    if (blocks === 1) return result;
-    const [stack, ...others] = result.points as [Tensor, ...Tensor[]];
-    using parts = stack;
-    return { ...result, points: [tidy(() => fromDiagonalBlocks(parts)), ...others] };
-  } finally {
-    for (const point of points) point.dispose();
-  }
 }
 
 /** As `startingPoint`, from the energies and column importances of all blocks together. The caller disposes. */
