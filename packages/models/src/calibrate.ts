@@ -55,8 +55,8 @@ export async function* calibrate(
           ...options,
           rotated: typeof rotated === "boolean" ? () => rotated : rotated,
         });
-  const inputs = await model.embedWindows(windows);
-  const denseInputs = dense ? inputs.fork() : undefined;
+  using inputs = await model.embedWindows(windows);
+  using denseInputs = dense ? inputs.fork() : undefined;
   const { layerCount } = model.config;
   for (let index = 0; index < layerCount; index++) {
     signal?.throwIfAborted();

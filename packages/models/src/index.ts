@@ -1,4 +1,9 @@
-export { Activations } from "./activations.js";
+export {
+  type ActivationDType,
+  ActivationStorage,
+  type ActivationStorageOptions,
+} from "./activation-storage.js";
+export { type ActivationShape, Activations } from "./activations.js";
 export { type CalibrateOptions, calibrate } from "./calibrate.js";
 export type { DecoderFamily, HeadNorms, LinearDescription } from "./families/family.js";
 export { llama } from "./families/llama.js";

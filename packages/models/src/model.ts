@@ -5,7 +5,8 @@ import type {
   LanguageModel,
   LogLikelihoodOptions,
 } from "@denoise-rotator/contracts";
-import { type Backend, breathe, type Tensor, tidy } from "@denoise-rotator/core";
+import { type Backend, breathe, OptionError, type Tensor, tidy } from "@denoise-rotator/core";
+import type { ActivationStorage } from "./activation-storage.js";
 import { Activations } from "./activations.js";
 import { scoreContinuations } from "./continuations.js";
 import { gatherRows } from "./embedding.js";
@@ -26,16 +27,23 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
   readonly family: DecoderFamily;
   readonly checkpoint: Checkpoint;
   readonly device: Backend;
+  /** Where activations are kept between blocks. */
+  readonly activationStorage: ActivationStorage;
   readonly #activationBatch: number | undefined;
   #tokenizer: Promise<Tokenizer> | undefined;
 
   /** @internal Use `openModel`. */
-  constructor(source: WeightSource, activationBatch: number | undefined) {
+  constructor(
+    source: WeightSource,
+    activationStorage: ActivationStorage,
+    activationBatch: number | undefined,
+  ) {
     this.name = source.checkpoint.path;
     this.config = source.config;
     this.family = source.family;
     this.checkpoint = source.checkpoint;
     this.device = source.device;
+    this.activationStorage = activationStorage;
     this.#activationBatch = activationBatch;
   }
 
@@ -60,12 +68,13 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
   /** What the first block reads for windows of one length. Throws `OptionError` naming a window that does not fit. */
   async embedWindows(windows: readonly Int32Array[]): Promise<Activations> {
     checkWindows(windows, this);
-    const activations = new Activations({
+    const shape = {
       count: windows.length,
       length: windows[0]!.length,
       width: this.config.hiddenSize,
       batchWindows: this.#activationBatch,
-    });
+    };
+    const activations = new Activations(shape, this.activationStorage);
     const size = activations.batchWindows;
     for (let first = 0; first < windows.length; first += size) {
       const batch = windows.slice(first, first + size);
@@ -77,6 +86,20 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
       activations.replace(first / size, values, this.family.embedding);
     }
     return activations;
+  }
+
+  /**
+   * Activations that `save` wrote, in the same batches.
+   *
+   * @throws {CheckpointError} or {HubError} naming the file; OptionError where they are of another hidden size.
+   */
+  async loadActivations(path: string): Promise<Activations> {
+    const activations = await Activations.load(path, this.activationStorage);
+    if (activations.width === this.config.hiddenSize) return activations;
+    activations.dispose();
+    throw new OptionError(
+      `${path}: activations of width ${activations.width}, ${this.name} has ${this.config.hiddenSize}`,
+    );
   }
 
   /** Block `index` with its weights on the device; the caller disposes. */
@@ -108,7 +131,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     windows: readonly Int32Array[],
     options: LogLikelihoodOptions = {},
   ): AsyncGenerator<Float32Array> {
-    const last = await this.#lastStates(windows, options);
+    using last = await this.#lastStates(windows, options);
     using head = await LanguageHead.load(this);
     for (const [index, window] of windows.entries()) {
       options.signal?.throwIfAborted();
@@ -138,7 +161,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
 
   /** Logits `[windows, tokens, vocabulary]`, all at once: for small inputs. The caller disposes. */
   async logits(windows: readonly Int32Array[]): Promise<Tensor> {
-    const last = await this.#lastStates(windows);
+    using last = await this.#lastStates(windows);
     using head = await LanguageHead.load(this);
     using hidden = last.uploadWindows(this.device);
     return tidy(() =>
@@ -148,8 +171,9 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     );
   }
 
-  /** Closes the checkpoint's files. The device stays the caller's. */
+  /** Closes the checkpoint's files and gives up what activations it holds. The device stays the caller's. */
   async dispose(): Promise<void> {
+    this.activationStorage.dispose();
     await this.checkpoint.close();
   }
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import { openCheckpoint, parseDecoderConfig } from "@denoise-rotator/checkpoint";
 import type { Backend } from "@denoise-rotator/core";
+import { ActivationStorage, type ActivationStorageOptions } from "./activation-storage.js";
 import type { DecoderFamily } from "./families/family.js";
 import { families as knownFamilies } from "./families/registry.js";
 import { Model } from "./model.js";
@@ -10,6 +11,8 @@ export interface OpenModelOptions {
   readonly device: Backend;
   /** Windows that go through a block at once; default as many as make 2048 tokens, at least one. */
   readonly activationBatch?: number;
+  /** Where activations are kept between blocks; default in memory. */
+  readonly activations?: ActivationStorageOptions;
   /** Families to look for; default those of this package. */
   readonly families?: readonly DecoderFamily[];
 }
@@ -27,7 +30,8 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
     const config = parseDecoderConfig(checkpoint.config, families, checkpoint.configFile);
     const family = families.find(({ modelType }) => modelType === config.modelType)!;
     checkTensors(checkpoint, config, family);
-    return new Model({ checkpoint, config, family, device }, activationBatch);
+    const storage = new ActivationStorage(options.activations);
+    return new Model({ checkpoint, config, family, device }, storage, activationBatch);
   } catch (error) {
     await checkpoint.close();
     throw error;
