@@ -6,6 +6,7 @@ import { indexingCases } from "./cases/indexing.js";
 import { matmulCases } from "./cases/matmul.js";
 import { panelCases } from "./cases/panels.js";
 import { reduceCases } from "./cases/reduce.js";
+import { sparse24Cases } from "./cases/sparse24.js";
 import { symmetricCases } from "./cases/symmetric.js";
 import type { Comparison } from "./compare.js";
 import type { ConformanceCase, Settings } from "./kernel-case.js";
@@ -44,6 +45,7 @@ export function conformanceCases(options: ConformanceOptions = {}): ConformanceC
     ...indexingCases(settings),
     ...panelCases(settings),
     ...symmetricCases(settings),
+    ...sparse24Cases(settings),
     ...fusedCases(settings),
     ...importanceCases(settings),
   ];

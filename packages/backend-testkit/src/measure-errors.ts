@@ -85,7 +85,7 @@ const predicates: ReadonlySet<string> = new Set([
   ...["equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"],
 ]);
 
-const sums: ReadonlySet<string> = new Set(["sum", "scatterAdd", "matmul", "syrk"]);
+const sums: ReadonlySet<string> = new Set(["sum", "scatterAdd", "matmul", "syrk", "sparse24Matmul"]);
 
 function relativeTo(name: ToleranceName, { ulps, absolute, scaled }: Tolerance): RelativeTo {
   if (predicates.has(name)) return "none";

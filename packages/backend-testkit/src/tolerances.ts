@@ -1,4 +1,11 @@
-import type { BinaryOp, FusedKernels, ReduceOp, RequiredKernels, UnaryOp } from "@denoise-rotator/core";
+import type {
+  BinaryOp,
+  FusedKernels,
+  ReduceOp,
+  RequiredKernels,
+  Sparse24Kernels,
+  UnaryOp,
+} from "@denoise-rotator/core";
 
 /**
  * How far a result may lie from the exact one; bounds add up. Without any bound the result must be the correctly
@@ -25,6 +32,7 @@ export type ToleranceName =
   | BinaryOp
   | ReduceOp
   | keyof FusedKernels
+  | keyof Sparse24Kernels
   | Exclude<keyof RequiredKernels, "unary" | "binary" | "reduce">;
 export type Tolerances = Readonly<Record<ToleranceName, Tolerance>>;
 
@@ -86,6 +94,8 @@ export const tolerances: Tolerances = {
   scatterAdd: { scaled: 1 },
   matmul: { scaled: 1 },
   syrk: { scaled: 1 },
+  sparse24Matmul: { scaled: 1 },
+  sparse24Unpack: exact,
   // Solves and factorisations of well-conditioned matrices, against the largest entry.
   triangularSolve: { scaled: 16 },
   choleskyPanel: { scaled: 16 },

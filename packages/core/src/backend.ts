@@ -1,4 +1,5 @@
 import type { DType } from "./dtype.js";
+import type { Sparse24DType, Sparse24Parts } from "./sparse24/parts.js";
 
 /**
  * The contract between the tensor core and a backend.
@@ -20,6 +21,11 @@ export interface Backend {
   read(buffer: DeviceBuffer, byteOffset: number, byteLength: number): Promise<Uint8Array>;
   /** As `read`, where the device can be waited for. */
   readSync?(buffer: DeviceBuffer, byteOffset: number, byteLength: number): Uint8Array;
+  /**
+   * 2:4-sparse weights as the kernels `sparse24Matmul` and `sparse24Unpack` want them, computed on the host; `parts` are
+   * valid. Comes with both kernels, or not at all: core then unpacks stretches of rows and multiplies them.
+   */
+  arrangeSparse24?(parts: Sparse24Parts): Sparse24Words;
   /** Starts what is enqueued without waiting. */
   flush(): void;
   /** Releases the device; using the backend afterwards throws. */
@@ -28,6 +34,22 @@ export interface Backend {
 
 /** Opaque to core. */
 export type DeviceBuffer = object;
+
+/** 2:4-sparse weights in an arrangement of the backend's. */
+export interface Sparse24Words {
+  readonly words: Int32Array;
+  /** Tells apart what a backend has several of. */
+  readonly arrangement: string;
+}
+
+/** What words of weights are, besides bits. */
+export interface Sparse24Form {
+  readonly shape: readonly [out: number, inputs: number];
+  /** Of the kept weights. */
+  readonly dtype: Sparse24DType;
+  /** As `arrangeSparse24` gave it. */
+  readonly arrangement: string;
+}
 
 export interface Capabilities {
   /** What can be stored; computing needs f32 (f64 where listed), i32 and bool. */
@@ -199,7 +221,15 @@ export interface FusedKernels {
   tridiagonalPanel(a: Operand, v: Operand, w: Operand, factors: Operand): void;
 }
 
-export type Kernels = RequiredKernels & Partial<FusedKernels>;
+/** Both, or neither; with `Backend.arrangeSparse24`. f32. */
+export interface Sparse24Kernels {
+  /** x·Wᵀ of a 2:4-sparse W `[n, k]`: x `[m, k]`, words as `arrangeSparse24` gave them, contiguous i32; out `[m, n]`. */
+  sparse24Matmul(x: Operand, words: Operand, out: Operand, form: Sparse24Form): void;
+  /** The W of the words, dense, zeros where nothing is kept: out `[n, k]`. */
+  sparse24Unpack(words: Operand, out: Operand, form: Sparse24Form): void;
+}
+
+export type Kernels = RequiredKernels & Partial<FusedKernels & Sparse24Kernels>;
 
 export interface MatmulOptions {
   readonly accumulate: boolean;

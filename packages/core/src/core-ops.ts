@@ -4,6 +4,7 @@ import { argsortOp, scatterOp, smallestOp, takeOp } from "./ops/indexing.js";
 import { matmulOp } from "./ops/matmul.js";
 import { crossEntropyOp, gramOp, rmsNormOp, ropeOp, rowEntropyOp, softmaxOp, swigluOp } from "./ops/nn.js";
 import { allOp, anyOp, maxOp, minOp, sumOp } from "./ops/reduce.js";
+import { sparse24MatmulOp, sparse24TransposedOp } from "./ops/sparse24.js";
 import {
   castOp,
   concatOp,
@@ -26,5 +27,6 @@ export const coreOps: readonly OpDefinition<never>[] = [
   ...[sumOp, maxOp, minOp, anyOp, allOp],
   ...[identityOp, contiguousOp, reshapeOp, permuteOp, expandOp, sliceOp, embedOp, concatOp, castOp],
   ...[diagonalOp, diagonalMatrixOp, matmulOp, takeOp, scatterOp, argsortOp, smallestOp],
+  ...[sparse24MatmulOp, sparse24TransposedOp],
   ...[softmaxOp, crossEntropyOp, rmsNormOp, ropeOp, swigluOp, rowEntropyOp, gramOp],
 ] as readonly OpDefinition<never>[];

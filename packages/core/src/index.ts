@@ -83,6 +83,7 @@ export {
   swiglu,
 } from "./ops/nn.js";
 export { all, any, max, mean, min, type ReduceOptions, sum } from "./ops/reduce.js";
+export { sparse24Matmul } from "./ops/sparse24.js";
 export {
   cast,
   concat,
@@ -103,6 +104,12 @@ export { philox, Random } from "./random.js";
 export { reclaimedTensors } from "./safety-net.js";
 export { tidy } from "./scope.js";
 export * from "./shape.js";
+export {
+  compressSparse24,
+  type Sparse24DType,
+  type Sparse24Parts,
+} from "./sparse24/parts.js";
+export { Sparse24Weight } from "./sparse24/weight.js";
 export { isTracked } from "./tape.js";
 export { type Layout, Tensor } from "./tensor.js";
 export { item, toNumbers } from "./transfer.js";

@@ -1,7 +1,9 @@
 import {
   argsort,
   attention,
+  type Backend,
   compareOps,
+  compressSparse24,
   concat,
   crossEntropy,
   diagonalMatrix,
@@ -9,11 +11,14 @@ import {
   grad,
   gram,
   logSumExp,
+  ones,
   type Random,
   rmsNorm,
   rope,
+  Sparse24Weight,
   smallest,
   softmax,
+  sparse24Matmul,
   swiglu,
   type Tensor,
   take,
@@ -222,6 +227,33 @@ const networkRows: OpRow[] = [
   },
 ];
 
+/** W `[4, 8]`. */
+const sparseWeight = (backend: Backend): Sparse24Weight => {
+  const W = Float32Array.from({ length: 32 }, (_, at) => ((at + (at >> 3)) % 4 < 2 ? (at % 7) - 3.5 : 0));
+  return Sparse24Weight.pack(compressSparse24(W, [4, 8])!, backend);
+};
+
+const sparseRows: OpRow[] = [
+  {
+    name: "sparse24Matmul",
+    inputs: [floats([3, 8])],
+    apply: (x) => {
+      using weight = sparseWeight(x.backend);
+      return sparse24Matmul(x, weight);
+    },
+  },
+  {
+    // The adjoint, as the gradient of a product.
+    name: "sparse24Transposed",
+    inputs: [floats([2, 3, 4])],
+    apply: (y) => {
+      using weight = sparseWeight(y.backend);
+      const x = ones([2, 3, 8], { dtype: y.dtype, backend: y.backend });
+      return grad((x) => sparse24Matmul(x, weight).mul(y).sum())(x);
+    },
+  },
+];
+
 /** Every op of core (`coreOps`), and what core composes of them for networks. */
 export const coreOpTable: readonly OpRow[] = [
   ...unaryRows,
@@ -232,4 +264,5 @@ export const coreOpTable: readonly OpRow[] = [
   ...indexingRows,
   ...matmulRows,
   ...networkRows,
+  ...sparseRows,
 ];
