@@ -93,7 +93,20 @@ export async function cholesky(a: Tensor, options: { readonly name?: string } = 
 }
 
 /** L and the pivot that failed, if one did. */
-export async function tryCholesky(a: Tensor): Promise<{ L: Tensor; pivot: number | undefined }> {
+interface Attempt {
+  readonly L: Tensor;
+  readonly pivot: number | undefined;
+}
+
+/** As {@link cholesky} in the place of one matrix that nobody else holds: `a` becomes L. Not differentiable. */
+export async function tryCholeskyInPlace(a: Tensor): Promise<Attempt> {
+  using info = zeros([1], { dtype: "i32", backend: a.backend });
+  tidy(() => factorBlocked(a, info));
+  const code = (await info.read())[0]!;
+  return { L: a, pivot: code === 0 ? undefined : code - 1 };
+}
+
+async function tryCholesky(a: Tensor): Promise<Attempt> {
   const [L, info] = choleskyOp.applyAll([a], undefined) as [Tensor, Tensor];
   using flag = info;
   try {

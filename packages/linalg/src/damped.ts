@@ -1,14 +1,15 @@
 import {
-  diagonalMatrix,
+  copyInto,
   fromArray,
   NonFiniteError,
   NotPositiveDefiniteError,
   OptionError,
-  type Tensor,
+  Tensor,
   tidy,
   toNumbers,
 } from "@denoise-rotator/core";
-import { tryCholesky } from "./cholesky.js";
+import { tryCholeskyInPlace } from "./cholesky.js";
+import { addDiagonalInto } from "./diagonal.js";
 import { squareSize } from "./matrices.js";
 
 export interface DampedOptions {
@@ -55,16 +56,25 @@ export async function factorDamped(H: Tensor, options: DampedOptions): Promise<D
   for (let attempt = 0; attempt <= retries; attempt++) {
     const relativeDamping = damping * 10 ** attempt;
     const added = relativeDamping * mean;
-    using damped = tidy(() => {
-      const change = revived.map((value, j) => value + added - values[j]!);
-      return H.add(diagonalMatrix(fromArray(change, [n], { dtype: H.dtype, backend: H.backend })));
-    });
-    const result = await tryCholesky(damped);
-    if (result.pivot === undefined && (await reproduces(result.L, damped, n))) {
-      return { L: result.L, damping: added, relativeDamping, dead };
+    const damped = copyOf(H);
+    try {
+      using change = fromArray(
+        revived.map((value, j) => value + added - values[j]!),
+        [n],
+        { dtype: H.dtype, backend: H.backend },
+      );
+      addDiagonalInto(damped, change);
+      using check = productCheck(damped);
+      const { L, pivot: failed } = await tryCholeskyInPlace(damped);
+      if (failed === undefined && (await check.passes(L))) {
+        return { L, damping: added, relativeDamping, dead };
+      }
+      pivot = failed ?? n - 1;
+    } catch (error) {
+      damped.dispose();
+      throw error;
     }
-    result.L.dispose();
-    pivot = result.pivot ?? n - 1;
+    damped.dispose();
   }
   throw new NotPositiveDefiniteError(
     pivot,
@@ -81,19 +91,37 @@ function checkDiagonal(values: readonly number[], name: string): void {
   }
 }
 
+function copyOf(x: Tensor): Tensor {
+  const copy = Tensor.empty(x.backend, x.shape, x.dtype);
+  copyInto(copy, x);
+  return copy;
+}
+
 /**
  * Whether L·(Lᵀ·v) = a·v up to rounding for one fixed vector v of ±1. Rounding explains
- * |L·Lᵀ − a|_ij ≤ (n + 1)·ε·√(a_ii·a_jj) (Higham, Accuracy and Stability, theorem 10.3); ten times that is allowed.
+ * |L·Lᵀ − a|_ij ≤ (n + 1)·ε·√(a_ii·a_jj) (Higham, Accuracy and Stability, theorem 10.3); ten times that is allowed. What
+ * it needs of `a` is taken at once: `a` may then be overwritten.
  */
-async function reproduces(L: Tensor, a: Tensor, n: number): Promise<boolean> {
-  if (n === 0) return true;
-  const epsilon = L.dtype === "f64" ? 2 ** -53 : 2 ** -24;
-  using ok = tidy(() => {
+function productCheck(a: Tensor): Disposable & { passes(L: Tensor): Promise<boolean> } {
+  const n = a.shape[0]!;
+  const epsilon = a.dtype === "f64" ? 2 ** -53 : 2 ** -24;
+  const { v, wanted, bound } = tidy(() => {
     const signs = Array.from({ length: n }, (_, j) => (((j * 2654435761) >>> 7) & 1 ? 1 : -1));
-    const v = fromArray(signs, [n, 1], { dtype: L.dtype, backend: L.backend });
-    const residual = L.matmul(L.transpose().matmul(v)).sub(a.matmul(v)).abs().squeeze(1);
+    const v = fromArray(signs, [n, 1], { dtype: a.dtype, backend: a.backend });
     const roots = a.diagonal().sqrt();
-    return residual.lessEqual(roots.mul(roots.sum()).mul(10 * (n + 1) * epsilon)).all();
+    return { v, wanted: a.matmul(v), bound: roots.mul(roots.sum()).mul(10 * (n + 1) * epsilon) };
   });
-  return (await ok.read())[0] === 1;
+  return {
+    async passes(L) {
+      if (n === 0) return true;
+      using ok = tidy(() => {
+        const residual = L.matmul(L.transpose().matmul(v)).sub(wanted).abs().squeeze(1);
+        return residual.lessEqual(bound).all();
+      });
+      return (await ok.read())[0] === 1;
+    },
+    [Symbol.dispose]() {
+      for (const x of [v, wanted, bound]) x.dispose();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 export { cholesky, choleskyInverse, choleskyOp, choleskyUnchecked, inverseSpd } from "./cholesky.js";
 export { type DampedFactor, type DampedOptions, factorDamped } from "./damped.js";
+export { addDiagonalInto } from "./diagonal.js";
 export { skewPart, symmetricPart } from "./matrices.js";
 export { newtonSchulz5, polar } from "./polar.js";
 export { qr, qrOp, qrPullback } from "./qr.js";

@@ -1,7 +1,6 @@
 import {
   copyInto,
   defineOp,
-  eye,
   formatShape,
   matmulInto,
   ShapeError,
@@ -10,6 +9,7 @@ import {
   tidy,
   triangularSolveInto,
 } from "@denoise-rotator/core";
+import { identityInto } from "./diagonal.js";
 import { matricesFrom, matricesOf, squareSize } from "./matrices.js";
 import { lowerTriangle, upperTriangle } from "./triangle.js";
 
@@ -92,13 +92,12 @@ export function solveTriangular(a: Tensor, b: Tensor, options: TriangularOptions
 export const inverseTriangularOp = defineOp<Attributes>({
   name: "inverseTriangular",
   forward: ([a], attributes) => {
-    const n = squareSize(a!, "inverseTriangular");
+    squareSize(a!, "inverseTriangular");
     const out = Tensor.empty(a!.backend, a!.shape, a!.dtype);
     tidy(() => {
-      const identity = eye(n, { dtype: a!.dtype, backend: a!.backend });
       const factors = matricesFrom(a!);
       matricesOf(out).forEach((x, i) => {
-        copyInto(x, identity);
+        identityInto(x);
         solveBlocked(x, factors[i]!, attributes, true);
       });
     });

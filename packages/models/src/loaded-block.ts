@@ -15,6 +15,7 @@ import {
   assertFinite,
   type Backend,
   breathe,
+  concat,
   OptionError,
   ones,
   ShapeError,
@@ -184,7 +185,8 @@ export class LoadedBlock implements DecoderBlock {
 
   /**
    * Sums H over all calibration inputs, with the block's present weights, running no more of it than `roles` need; after
-   * {@link trackDense} the drift too. Sites that read the same input as one of `roles` get the statistics too.
+   * {@link trackDense} the drift too. Sites that read the same input as one of `roles` get the statistics too. What they
+   * had is freed before, so that no H is there twice.
    *
    * @throws NonFiniteError naming the site; OptionError where the block has no calibration inputs.
    */
@@ -192,6 +194,9 @@ export class LoadedBlock implements DecoderBlock {
     const wanted = [...new Set(roles.map(groupOf))];
     const streams = this.#streams("capture");
     if (wanted.length === 0) return;
+    for (const group of wanted) {
+      for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(undefined);
+    }
     const found = await groupStatistics(wanted, streams);
     for (const [group, statistics] of found) {
       for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(statistics);
@@ -229,10 +234,21 @@ export class LoadedBlock implements DecoderBlock {
 
   async sampleOutputs(): Promise<Tensor> {
     const inputs = this.#calibration("sampleOutputs");
-    const first = [...Array(Math.min(sampleWindows, inputs.count)).keys()];
-    using x = inputs.uploadWindows(this.device, first);
-    using y = this.forward(x);
-    return y.reshape([x.shape[0]! * inputs.length, this.hiddenSize]);
+    const count = Math.min(sampleWindows, inputs.count);
+    const parts: Tensor[] = [];
+    try {
+      for (let first = 0; first < count; first += inputs.batchWindows) {
+        const length = Math.min(inputs.batchWindows, count - first);
+        using x = inputs.uploadWindows(
+          this.device,
+          Array.from({ length }, (_, i) => first + i),
+        );
+        parts.push(this.forward(x));
+      }
+      return tidy(() => concat(parts).reshape([count * inputs.length, this.hiddenSize]));
+    } finally {
+      for (const part of parts) part.dispose();
+    }
   }
 
   /** Calibration windows. */

@@ -1,5 +1,10 @@
-import { fromTyped, type Tensor, take, tidy } from "@denoise-rotator/core";
-import { factorDamped, inverseTriangular } from "@denoise-rotator/linalg";
+import { copyInto, fromTyped, Tensor, take, tidy } from "@denoise-rotator/core";
+import {
+  type DampedFactor,
+  type DampedOptions,
+  factorDamped,
+  inverseTriangular,
+} from "@denoise-rotator/linalg";
 
 /** What SparseGPT needs of H. */
 export interface InverseFactor {
@@ -24,31 +29,51 @@ export async function inverseFactor(
   gram: Tensor,
   options: { damping: number; name: string },
 ): Promise<InverseFactor> {
-  const size = gram.shape[0]!;
-  const order = Int32Array.from({ length: size }, (_, i) => size - 1 - i);
-  using reversed = fromTyped(order, [size], "i32", gram.backend);
-  // H is symmetric, so that turned and transposed is turned.
-  using turned = tidy(() => turnTransposed(gram, reversed));
-  const factor = await factorDamped(turned, {
-    damping: options.damping,
-    name: `${options.name}: H with its inputs in reverse order`,
-  });
+  const name = `${options.name}: H with its inputs in reverse order`;
+  const factor = await factorReversed(gram, { damping: options.damping, name });
+  let inverse: Tensor;
   try {
-    const { upper, dead } = tidy(() => {
-      const inverse = inverseTriangular(factor.L);
-      const upper = turnTransposed(inverse, reversed).transpose().contiguous();
-      return { upper, dead: gram.diagonal().equal(0) };
-    });
+    inverse = inverseTriangular(factor.L);
+  } finally {
+    factor.L.dispose(); // before the next matrix of its size is made
+  }
+  try {
+    const upper = reversed(inverse);
+    const dead = tidy(() => gram.diagonal().equal(0));
     const dispose = () => {
       upper.dispose();
       dead.dispose();
     };
     return { upper, dead, damping: factor.damping, dispose };
   } finally {
-    factor.L.dispose();
+    inverse.dispose();
   }
 }
 
-/** J·xᵀ·J for the reversal J: whole rows are moved, since single columns are slow to gather. */
-const turnTransposed = (x: Tensor, reversed: Tensor): Tensor =>
-  take(take(x, reversed, 0).transpose().contiguous(), reversed, 0);
+async function factorReversed(gram: Tensor, options: DampedOptions): Promise<DampedFactor> {
+  using turned = reversed(gram);
+  return await factorDamped(turned, options);
+}
+
+/** Rows turned at a time. */
+const bandRows = 512;
+
+/** J·x·J for the reversal J, band by band: whole rows are moved, since single columns are slow to gather. */
+function reversed(x: Tensor): Tensor {
+  const n = x.shape[0]!;
+  const out = Tensor.empty(x.backend, x.shape, x.dtype);
+  const backwards = (rows: Tensor) => {
+    const order = Int32Array.from({ length: rows.shape[0]! }, (_, i) => rows.shape[0]! - 1 - i);
+    return take(rows, fromTyped(order, [order.length], "i32", x.backend), 0);
+  };
+  for (let start = 0; start < n; start += bandRows) {
+    tidy(() => {
+      const stop = Math.min(n, start + bandRows);
+      const band = backwards(x.slice([n - stop, n - start]))
+        .transpose()
+        .contiguous();
+      copyInto(out.slice([start, stop]), backwards(band).transpose());
+    });
+  }
+  return out;
+}

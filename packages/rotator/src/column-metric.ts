@@ -1,6 +1,6 @@
 import type { ColumnScale } from "@denoise-rotator/contracts";
-import { type Tensor, tidy, where } from "@denoise-rotator/core";
-import { choleskyInverse, factorDamped } from "@denoise-rotator/linalg";
+import { gram, type Tensor, tidy, where } from "@denoise-rotator/core";
+import { factorDamped, inverseTriangular } from "@denoise-rotator/linalg";
 
 /** How S weighs the columns of a rotated weight: h = diag(Rᵀ·matrix·R), or its reciprocal where `inverse`. */
 export interface ColumnMetric {
@@ -14,19 +14,27 @@ export interface ColumnMetric {
  * is inverted, and nothing afterwards. The mean diagonal of 1 keeps f32 in range: every objective is invariant to it.
  */
 export async function columnMetric(
-  gram: Tensor | undefined,
+  H: Tensor | undefined,
   scale: ColumnScale,
   options: { damping: number; name: string },
 ): Promise<ColumnMetric | undefined> {
-  if (scale === "one" || !gram) return undefined;
-  if (scale === "diagonal") return { matrix: withUnitMeanDiagonal(gram), inverse: false };
-  const factor = await factorDamped(gram, options);
+  if (scale === "one" || !H) return undefined;
+  if (scale === "diagonal") return { matrix: withUnitMeanDiagonal(H), inverse: false };
+  const { L } = await factorDamped(H, options);
+  using inverse = inverseOf(L);
+  return { matrix: withUnitMeanDiagonal(inverse), inverse: true };
+}
+
+/** L⁻ᵀ·L⁻¹ as `choleskyInverse`; frees L before the next matrix of its size is made. */
+function inverseOf(L: Tensor): Tensor {
+  let inverse: Tensor;
   try {
-    using inverse = choleskyInverse(factor.L);
-    return { matrix: withUnitMeanDiagonal(inverse), inverse: true };
+    inverse = inverseTriangular(L);
   } finally {
-    factor.L.dispose();
+    L.dispose();
   }
+  using factor = inverse;
+  return gram(factor);
 }
 
 const withUnitMeanDiagonal = (matrix: Tensor): Tensor =>

@@ -30,6 +30,11 @@ export interface DenoiseOptions extends RotationSettings {
    * both: `{ share: 0.25, until: 0.6 }`.
    */
   readonly rowSample?: number | { readonly share: number; readonly until: number };
+  /**
+   * Frees the statistics of `downProj`, the largest, once they are read: for blocks whose H is captured anew before it is
+   * needed again. Default false: the block is only read.
+   */
+  readonly releaseStatistics?: boolean;
   /** Of everything that is drawn. Default 0. */
   readonly seed?: number;
   /** Ends the solver early; default: never. */
@@ -42,8 +47,7 @@ export interface DenoiseOptions extends RotationSettings {
 
 /**
  * Learns rotations R1, R2 of a block that concentrate the importance of its weights (DenoiseRotator, arXiv 2505.23049,
- * section 3). Before: `await block.foldNorms(); await block.capture()`. The block is only read; `absorb` applies the
- * result. The caller disposes of the rotation.
+ * section 3). Before: `await block.foldNorms(); await block.capture()`. `absorb` applies the result. The caller disposes of the rotation.
  *
  * @throws OptionError for options out of range and missing statistics; ShapeError where the pattern's M does not divide
  * a site's inputs; NonFiniteError naming the site at which NaN or infinity arose.
@@ -58,7 +62,8 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
   const { capabilities } = placement(block).backend;
   capabilities.resetPeakBytes?.();
   const { siteWeights } = settings;
-  const problem = await rotationProblem(block, options.importance, { siteWeights });
+  const { releaseStatistics = false } = options;
+  const problem = await rotationProblem(block, options.importance, { siteWeights, releaseStatistics });
   try {
     const objective = objectiveOf(settings.objective, problem, pattern, rowSample);
     using identity = identityRotation(block);

@@ -53,11 +53,15 @@ export interface RotationProblem {
  * @throws OptionError if the importance declares no `columnScale`, or statistics are missing; NonFiniteError naming the
  * site whose weight or H holds NaN or infinity.
  */
-export const rotationProblem = async (
+export async function rotationProblem(
   block: DecoderBlock,
   importance: Importance,
-  options: { readonly siteWeights?: SiteWeights } = {},
-): Promise<RotationProblem> => packProblem(block, await blockMetrics(block, importance, options));
+  options: { readonly siteWeights?: SiteWeights; readonly releaseStatistics?: boolean } = {},
+): Promise<RotationProblem> {
+  const metrics = await blockMetrics(block, importance, options);
+  if (options.releaseStatistics) siteOf(block, "downProj").setStatistics(undefined);
+  return packProblem(block, metrics);
+}
 
 /** The problem of a block (norms folded) with metrics that were taken before. Takes ownership of `metrics`. */
 export function packProblem(

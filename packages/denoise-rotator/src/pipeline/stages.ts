@@ -63,6 +63,8 @@ async function obtain(context: BlockContext): Promise<Obtained> {
   return denoise(block, {
     ...rotationSettings(context),
     importance: rotationImportance,
+    // Pruning captures for itself; the first pass of an allocation reads H once more.
+    releaseStatistics: options.allocation === "uniform",
     onStep: ({ step, best }) =>
       progress({
         stage: "rotate",
