@@ -110,6 +110,7 @@ class Wasm implements WasmBackend {
       dtypes: ["f32", "i32", "bool", "f16", "bf16"],
       hostKernels: ["argsort", "gather"],
       maxBufferBytes: maximumArenaBytes(threads),
+      maxBytes: engine.arena.limit,
       halfFactors: true,
       allocatedBytes: () => this.#engine?.arena.allocated ?? 0,
       peakBytes: () => this.#engine?.arena.peak ?? 0,

@@ -57,6 +57,9 @@ export interface Checkpoint extends AsyncDisposable {
   /** The model's tokenizer; rejects where there is none. */
   openTokenizer(): Promise<Tokenizer>;
 
+  /** The JSON of `generation_config.json`; empty where there is none. */
+  generationConfig(): Promise<Readonly<Record<string, unknown>>>;
+
   /** Tokenizer, chat template, licence: what a copy of the model should have beside its weights. */
   companions(): AsyncIterable<CompanionFile>;
 

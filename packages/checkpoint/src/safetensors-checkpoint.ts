@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Checkpoint, CompanionFile } from "./checkpoint.js";
 import { isWeightDType, type StorageDType, type WeightDType } from "./dtypes.js";
 import { CheckpointError } from "./errors.js";
-import { type OpenSource, openIfPresent } from "./json-file.js";
+import { type OpenSource, openIfPresent, readJsonObject } from "./json-file.js";
 import { limits } from "./limits.js";
 import type { SafetensorsHeader, TensorInfo } from "./safetensors-header.js";
 import { type ReadOptions, SafetensorsFile } from "./safetensors-reader.js";
@@ -95,6 +95,11 @@ export class SafetensorsCheckpoint implements Checkpoint {
 
   openTokenizer(): Promise<Tokenizer> {
     return openTokenizer(this.path, this.#openSource);
+  }
+
+  async generationConfig(): Promise<Readonly<Record<string, unknown>>> {
+    const source = await openIfPresent(this.path, "generation_config.json", this.#openSource);
+    return source ? readJsonObject(source, limits.configBytes) : {};
   }
 
   async *companions(): AsyncGenerator<CompanionFile> {

@@ -57,6 +57,8 @@ export interface Capabilities {
   /** Kernels that run on the host although the backend is a device. Shown to users. */
   readonly hostKernels: readonly (keyof Kernels)[];
   readonly maxBufferBytes: number;
+  /** Most bytes of all buffers together, where the backend knows. */
+  readonly maxBytes?: number;
   /** Whether `matmul` takes f16 and bf16 factors, into f32. Default false: core casts them to f32 before. */
   readonly halfFactors?: boolean;
   /** Bytes now allocated, for leak checks and run records. */

@@ -4,6 +4,7 @@ import { version } from "../package.json";
 import { benchCommand } from "./commands/bench-command.js";
 import { demoCommand } from "./commands/demo-command.js";
 import { evalCommand } from "./commands/eval-command.js";
+import { generateCommand } from "./commands/generate-command.js";
 import { inspectCommand } from "./commands/inspect-command.js";
 import { pruneCommand } from "./commands/prune-command.js";
 import { describeError, exitCodeOf } from "./commands/report-error.js";
@@ -26,7 +27,7 @@ const oneLine = {
     write(`${text.trim().replaceAll(/\s*\n\s*/g, " ")}\n`),
 };
 program.configureOutput(oneLine);
-for (const command of [demoCommand(), pruneCommand(), evalCommand(), inspectCommand(), benchCommand()]) {
+for (const command of [demoCommand(), pruneCommand(), evalCommand(), generateCommand(), inspectCommand(), benchCommand()]) {
   program.addCommand(command.exitOverride().configureOutput(oneLine));
 }
 

@@ -48,9 +48,22 @@ interface Tap {
   readonly see: (group: number, rows: Tensor, residual?: Tensor) => void;
 }
 
-/** The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. */
-export const forwardBlock = (parts: BlockParts, x: Tensor, tables: RopeTables): Tensor =>
-  tidy(() => run(parts, x, tables)!);
+/**
+ * Keys and values `[b, g, s, d]` that attention reads, given those of the tokens at hand, `[b, g, t, d]`: theirs come last.
+ * What it makes is freed by the forward pass.
+ */
+export type ExtendKeys = (keys: Tensor, values: Tensor) => readonly [Tensor, Tensor];
+
+/**
+ * The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. `tables` are of the
+ * tokens' positions; where others came before them, `extend` has their keys and values.
+ */
+export const forwardBlock = (
+  parts: BlockParts,
+  x: Tensor,
+  tables: RopeTables,
+  extend?: ExtendKeys,
+): Tensor => tidy(() => run(parts, x, tables, { extend })!);
 
 /**
  * The block's outputs as the next linear map reads them, `[tokens, hidden]`: the residual stream, where `normalised` its
@@ -75,12 +88,17 @@ export function groupInputs(
     const see = (group: number, rows: Tensor, residual?: Tensor) => {
       if (wanted.includes(group)) inputs.set(group, { rows, residual: residual?.alias() });
     };
-    run(parts, x, tables, { last: Math.max(...wanted), see });
+    run(parts, x, tables, { tap: { last: Math.max(...wanted), see } });
     return inputs;
   });
 }
 
-function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tensor | undefined {
+function run(
+  parts: BlockParts,
+  x: Tensor,
+  tables: RopeTables,
+  { tap, extend }: { readonly tap?: Tap; readonly extend?: ExtendKeys | undefined },
+): Tensor | undefined {
   const [windows, length, hidden] = x.shape as [number, number, number];
   const { inputRotation, residualBasis, outputMap, site, eps } = parts;
   let residual = x.reshape([windows * length, hidden]);
@@ -90,7 +108,7 @@ function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tenso
   const attentionInput = rmsNorm(residual, parts.attentionNorm, eps);
   tap?.see(0, attentionInput);
   if (tap?.last === 0) return undefined;
-  const mixed = mixTokens(parts, attentionInput, tables, windows);
+  const mixed = mixTokens(parts, attentionInput, tables, windows, extend);
   tap?.see(1, mixed, residual);
   if (tap?.last === 1) return undefined;
   residual = residual.add(linear(mixed, site("oProj")));
@@ -110,7 +128,13 @@ function run(parts: BlockParts, x: Tensor, tables: RopeTables, tap?: Tap): Tenso
 }
 
 /** Attention of rows `[tokens, hidden]` up to the input of the output projection, `[tokens, heads · dim]`. */
-function mixTokens(parts: BlockParts, rows: Tensor, tables: RopeTables, windows: number): Tensor {
+function mixTokens(
+  parts: BlockParts,
+  rows: Tensor,
+  tables: RopeTables,
+  windows: number,
+  extend: ExtendKeys = (keys, values) => [keys, values],
+): Tensor {
   const { site, heads, headNorms, eps, attentionWindow: window } = parts;
   return tidy(() => {
     const length = rows.shape[0]! / windows;
@@ -121,8 +145,9 @@ function mixTokens(parts: BlockParts, rows: Tensor, tables: RopeTables, windows:
     };
     const turn = (y: Tensor) => rope(y, tables.cosine, tables.sine);
     const q = turn(project("qProj", count, headNorms?.query));
-    const k = turn(project("kProj", keyValueCount, headNorms?.key));
-    const mixed = attention(q, k, project("vProj", keyValueCount), { window });
+    const own = turn(project("kProj", keyValueCount, headNorms?.key));
+    const [k, v] = extend(own, project("vProj", keyValueCount));
+    const mixed = attention(q, k, v, { window });
     return mixed.transpose(1, 2).reshape([windows * length, count * dim]);
   });
 }

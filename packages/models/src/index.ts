@@ -11,6 +11,19 @@ export { mistral } from "./families/mistral.js";
 export { qwen2 } from "./families/qwen2.js";
 export { qwen3 } from "./families/qwen3.js";
 export { families, parseConfig } from "./families/registry.js";
+export { chooseToken, type SamplingOptions } from "./generation/choose-token.js";
+export { checkMemory, type MemoryNeed, memoryNeed } from "./generation/memory-need.js";
+export type { AppendOptions, Sequence } from "./generation/sequence.js";
+export {
+  checkPrompt,
+  type FinishReason,
+  type GenerateOptions,
+  type LoadGeneratorOptions,
+  type NextToken,
+  TextGenerator,
+  type TextPiece,
+  type TokenOptions,
+} from "./generation/text-generator.js";
 export type { LoadBlockOptions } from "./load-block.js";
 export { LoadedBlock } from "./loaded-block.js";
 export { Model } from "./model.js";

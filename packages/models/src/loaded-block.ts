@@ -23,7 +23,7 @@ import {
   tidy,
 } from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
-import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
+import { type BlockParts, type ExtendKeys, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
 import { denseSample } from "./dense-sample.js";
 import { groupStatistics, outputStatistics, type Streams } from "./group-statistics.js";
 import { type RopeTables, ropeTables } from "./rope-tables.js";
@@ -265,6 +265,14 @@ export class LoadedBlock implements DecoderBlock {
   /** The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. */
   forward(x: Tensor): Tensor {
     return forwardBlock(this.#parts(), x, this.#ropeTables(x.shape[1]!));
+  }
+
+  /**
+   * As {@link forward} for tokens at the positions of `tables`, after others whose keys and values `extend` adds.
+   * @internal
+   */
+  forwardAfter(x: Tensor, tables: RopeTables, extend: ExtendKeys): Tensor {
+    return forwardBlock(this.#parts(), x, tables, extend);
   }
 
   /**

@@ -63,6 +63,11 @@ export class Arena {
     if (options.size > 0) this.#insert(this.#last);
   }
 
+  /** Most bytes it may ever span. */
+  get limit(): number {
+    return this.#options.limit;
+  }
+
   /** Bytes in use, rounded up to the alignment. */
   get allocated(): number {
     return this.#allocated;

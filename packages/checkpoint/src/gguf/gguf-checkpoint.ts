@@ -103,6 +103,11 @@ export class GgufCheckpoint implements Checkpoint {
     return new Tokenizer(json, settings, `${this.path}: tokenizer`);
   }
 
+  /** What a GGUF file says of generating is part of `config`. */
+  async generationConfig(): Promise<Readonly<Record<string, unknown>>> {
+    return {};
+  }
+
   async *companions(): AsyncGenerator<CompanionFile> {
     if (!this.metadata.has("tokenizer.ggml.model")) return;
     const { json, settings } = this.#tokenizerFiles();

@@ -19,6 +19,19 @@ export function positive(text: string): number {
   return value;
 }
 
+export function nonNegative(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  throw new InvalidArgumentError("a number ≥ 0 is needed.");
+}
+
+/** A number in (0, 1]. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value <= 1) return value;
+  throw new InvalidArgumentError("a number above 0, at most 1, is needed.");
+}
+
 export function sparsity(text: string): string {
   try {
     parsePattern(text);
@@ -32,6 +45,12 @@ export const list = (text: string, before: readonly string[] = []): string[] => 
   ...before,
   ...text.split(",").map((entry) => entry.trim()),
 ];
+
+/** As it is given, and each time. */
+export function texts(text: string, before: readonly string[] = []): string[] {
+  if (text === "") throw new InvalidArgumentError("some text is needed.");
+  return [...before, text];
+}
 
 export const jsonOption = () => new Option("--json", "print one JSON object on standard output, no progress");
 
