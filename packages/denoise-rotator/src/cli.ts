@@ -27,7 +27,14 @@ const oneLine = {
     write(`${text.trim().replaceAll(/\s*\n\s*/g, " ")}\n`),
 };
 program.configureOutput(oneLine);
-for (const command of [demoCommand(), pruneCommand(), evalCommand(), generateCommand(), inspectCommand(), benchCommand()]) {
+for (const command of [
+  demoCommand(),
+  pruneCommand(),
+  evalCommand(),
+  generateCommand(),
+  inspectCommand(),
+  benchCommand(),
+]) {
   program.addCommand(command.exitOverride().configureOutput(oneLine));
 }
 

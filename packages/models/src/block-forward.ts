@@ -58,12 +58,8 @@ export type ExtendKeys = (keys: Tensor, values: Tensor) => readonly [Tensor, Ten
  * The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. `tables` are of the
  * tokens' positions; where others came before them, `extend` has their keys and values.
  */
-export const forwardBlock = (
-  parts: BlockParts,
-  x: Tensor,
-  tables: RopeTables,
-  extend?: ExtendKeys,
-): Tensor => tidy(() => run(parts, x, tables, { extend })!);
+export const forwardBlock = (parts: BlockParts, x: Tensor, tables: RopeTables, extend?: ExtendKeys): Tensor =>
+  tidy(() => run(parts, x, tables, { extend })!);
 
 /**
  * The block's outputs as the next linear map reads them, `[tokens, hidden]`: the residual stream, where `normalised` its

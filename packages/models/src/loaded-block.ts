@@ -23,7 +23,14 @@ import {
   tidy,
 } from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
-import { type BlockParts, type ExtendKeys, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
+import {
+  type BlockParts,
+  type ExtendKeys,
+  forwardBlock,
+  groupOf,
+  inputGroups,
+  type Layer,
+} from "./block-forward.js";
 import { denseSample } from "./dense-sample.js";
 import { groupStatistics, outputStatistics, type Streams } from "./group-statistics.js";
 import { type RopeTables, ropeTables } from "./rope-tables.js";

@@ -1,4 +1,10 @@
-import { checkMemory, checkPrompt, type FinishReason, type Model, TextGenerator } from "@denoise-rotator/models";
+import {
+  checkMemory,
+  checkPrompt,
+  type FinishReason,
+  type Model,
+  TextGenerator,
+} from "@denoise-rotator/models";
 import { Command } from "commander";
 import { openBackend } from "../pipeline/backends.js";
 import { openNamedModel } from "../pipeline/named-model.js";
@@ -26,9 +32,17 @@ export function generateCommand(): Command {
         "much that takes and refuses what does not fit. Without --temperature the likeliest token is taken each time.",
     )
     .argument("<model>", "checkpoint directory, .gguf file, or tiny")
-    .requiredOption("--prompt <text>", "what to write on from; the tokenizer puts its beginning token before it")
+    .requiredOption(
+      "--prompt <text>",
+      "what to write on from; the tokenizer puts its beginning token before it",
+    )
     .option("--max-tokens <n>", "new tokens at most", integer(1), 128)
-    .option("--temperature <t>", "draw tokens from the model's probabilities at this temperature", nonNegative, 0)
+    .option(
+      "--temperature <t>",
+      "draw tokens from the model's probabilities at this temperature",
+      nonNegative,
+      0,
+    )
     .option("--top-p <share>", "draw from the fewest tokens that have this probability together", share, 1)
     .option("--seed <n>", "of the draws", integer(0), 0)
     .option("--stop <text>", "end the text before this; may be given more than once", texts);
@@ -54,7 +68,8 @@ async function runGenerate(name: string, flags: GenerateFlags): Promise<void> {
     });
     progress.stop();
     const result = await write(generator, prompt, flags, signal);
-    if (flags.json) process.stdout.write(`${JSON.stringify({ model: name, prompt: flags.prompt, ...result })}\n`);
+    if (flags.json)
+      process.stdout.write(`${JSON.stringify({ model: name, prompt: flags.prompt, ...result })}\n`);
     else process.stderr.write(`${summary(result, model)}\n`);
   } finally {
     progress.stop();
@@ -89,7 +104,14 @@ async function write(
   let text = "";
   let tokens = 0;
   let finish: FinishReason = "length";
-  for await (const piece of generator.generate(prompt, { maxTokens, temperature, topP, seed, stop, signal })) {
+  for await (const piece of generator.generate(prompt, {
+    maxTokens,
+    temperature,
+    topP,
+    seed,
+    stop,
+    signal,
+  })) {
     if (tokens++ === 0) first = performance.now();
     text += piece.text;
     finish = piece.finish ?? finish;

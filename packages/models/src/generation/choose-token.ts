@@ -25,7 +25,9 @@ export function chooseToken(logits: Float32Array, options: SamplingOptions, rand
   if (temperature === 0) return best;
   const weights = Float64Array.from(logits, (logit) => Math.exp((logit - logits[best]!) / temperature));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return topP < 1 ? drawFromNucleus(weights, total, topP, random.next()) : draw(weights, total * random.next());
+  return topP < 1
+    ? drawFromNucleus(weights, total, topP, random.next())
+    : draw(weights, total * random.next());
 }
 
 function likeliest(logits: Float32Array): number {

@@ -1,4 +1,4 @@
-import { ConfigFields } from "@denoise-rotator/checkpoint";
+import { CheckpointError, ConfigFields } from "@denoise-rotator/checkpoint";
 import type { Model } from "../model.js";
 
 /**
@@ -13,6 +13,11 @@ export async function endTokens(model: Model): Promise<ReadonlySet<number>> {
   const given = generation.tokenIds("eos_token_id");
   if (given.length > 0) return new Set(given);
   if (config.eosTokenIds.length > 0) return new Set(config.eosTokenIds);
-  const { eosId } = await model.tokenizer;
+  const eosId = await model.tokenizer.then((tokenizer) => tokenizer.eosId, absent);
   return new Set(eosId === undefined ? [] : [eosId]);
+}
+
+/** A model without a tokenizer can still continue token ids. */
+function absent(error: unknown): undefined {
+  if (!(error instanceof CheckpointError && error.code === "NOT_FOUND")) throw error;
 }

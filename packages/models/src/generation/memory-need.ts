@@ -29,7 +29,8 @@ export function memoryNeed({ config, family }: Model, capacity: number): MemoryN
   const cache = 4 * layerCount * 2 * keyValueHeadCount * headDim * capacity;
   const tokens = Math.min(promptChunk, capacity);
   const work =
-    4 * tokens * (5 * hiddenSize + 3 * intermediateSize + 4 * headCount * headDim) + 8 * config.vocabularySize;
+    4 * tokens * (5 * hiddenSize + 3 * intermediateSize + 4 * headCount * headDim) +
+    8 * config.vocabularySize;
   return { weights, cache, work, total: weights + cache + work, largest: Math.max(...sizes) };
 }
 
@@ -42,7 +43,10 @@ export function checkMemory(model: Model, capacity: number, available = hostMemo
   const need = memoryNeed(model, capacity);
   const { capabilities, name, readSync } = model.device;
   const limits = [
-    { what: `all that the ${name} backend can hold`, bytes: (capabilities.maxBytes ?? Number.POSITIVE_INFINITY) - capabilities.allocatedBytes() },
+    {
+      what: `all that the ${name} backend can hold`,
+      bytes: (capabilities.maxBytes ?? Number.POSITIVE_INFINITY) - capabilities.allocatedBytes(),
+    },
     { what: "free in this machine", bytes: readSync ? available : Number.POSITIVE_INFINITY },
   ];
   for (const { what, bytes } of limits) {

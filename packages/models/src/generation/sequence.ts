@@ -1,4 +1,12 @@
-import { breathe, fromTyped, NonFiniteError, OptionError, slice, type Tensor, tidy } from "@denoise-rotator/core";
+import {
+  breathe,
+  fromTyped,
+  NonFiniteError,
+  OptionError,
+  slice,
+  type Tensor,
+  tidy,
+} from "@denoise-rotator/core";
 import { readFloats } from "../activations.js";
 import { type RopeTables, ropeTables } from "../rope-tables.js";
 import { checkWindows } from "../windows.js";

@@ -87,7 +87,10 @@ export class TextGenerator {
    *
    * @throws as {@link tokens}; CheckpointError where the model has no tokenizer.
    */
-  async *generate(prompt: string | Int32Array, options: GenerateOptions = {}): AsyncGenerator<TextPiece, void> {
+  async *generate(
+    prompt: string | Int32Array,
+    options: GenerateOptions = {},
+  ): AsyncGenerator<TextPiece, void> {
     const tokenizer = await this.model.tokenizer;
     const ids = typeof prompt === "string" ? await this.encode(prompt, options.addSpecialTokens) : prompt;
     const texts = new TextStream(tokenizer, ids);
@@ -141,7 +144,9 @@ export class TextGenerator {
 /** @throws OptionError for a prompt without tokens, and for one that fills the context. */
 export function checkPrompt(ids: Int32Array, contextLength: number): void {
   if (ids.length === 0) {
-    throw new OptionError("the prompt has no tokens, and the tokenizer puts none before a text; give some text");
+    throw new OptionError(
+      "the prompt has no tokens, and the tokenizer puts none before a text; give some text",
+    );
   }
   if (ids.length >= contextLength) {
     throw new OptionError(
