@@ -1,2 +1,41 @@
+export {
+  type EvaluationResult,
+  type Evaluator,
+  type EvaluatorOptions,
+  taskEvaluator,
+} from "./evaluator.js";
 export { type PerplexityResult, perplexity } from "./perplexity.js";
+export { evaluatorsOf, type PlugIn, type PlugInLibrary } from "./plug-in.js";
+export { type PairEncoder, pairEncoder, type TextTokenizer } from "./tasks/encode-pair.js";
+export {
+  type EvaluateTaskOptions,
+  evaluateTask,
+  type MetricResult,
+  type RowSource,
+  type Subject,
+  type TaskResult,
+  type TaskSample,
+} from "./tasks/evaluate-task.js";
+export { type FewShotOptions, type Sampler, samplers } from "./tasks/few-shot.js";
+export {
+  type Estimate,
+  type Metric,
+  type MetricName,
+  meanEstimate,
+  metricNames,
+  metrics,
+  type Outcome,
+} from "./tasks/metrics.js";
+export { builtInTasks, findTask } from "./tasks/registry.js";
+export {
+  type Answer,
+  type ChoiceTask,
+  type ContextTask,
+  type ContinuationTask,
+  type Row,
+  type Task,
+  type TaskDataset,
+  TaskError,
+  type Template,
+} from "./tasks/task.js";
 export { type EvenWindows, type EvenWindowsOptions, evenWindows } from "./windows.js";

@@ -1,3 +1,4 @@
+export { type ContinuationRow, continuationRows } from "./continuations.js";
 export { modelDirectory, referenceFile } from "./paths.js";
 export {
   calibrationWindows,
