@@ -4,7 +4,7 @@ export {
   type EvaluatorOptions,
   taskEvaluator,
 } from "./evaluator.js";
-export { type PerplexityResult, perplexity } from "./perplexity.js";
+export { type PerplexityOptions, type PerplexityResult, perplexity } from "./perplexity.js";
 export { evaluatorsOf, type PlugIn, type PlugInLibrary } from "./plug-in.js";
 export { type PairEncoder, pairEncoder, type TextTokenizer } from "./tasks/encode-pair.js";
 export {

@@ -1,6 +1,11 @@
 import type { LanguageModel, LogLikelihoodOptions } from "@denoise-rotator/contracts";
 import { NonFiniteError, OptionError } from "@denoise-rotator/core";
 
+export interface PerplexityOptions extends LogLikelihoodOptions {
+  /** Called with the mean of −ln p of each window, in order: what a paired comparison needs. */
+  readonly onWindow?: (meanNegativeLogLikelihood: number) => void;
+}
+
 export interface PerplexityResult {
   /** exp of the mean negative log-likelihood. */
   readonly perplexity: number;
@@ -27,7 +32,7 @@ export interface PerplexityResult {
 export async function perplexity(
   model: LanguageModel,
   windows: readonly Int32Array[],
-  options: LogLikelihoodOptions = {},
+  options: PerplexityOptions = {},
 ): Promise<PerplexityResult> {
   const windowLength = windows[0]?.length ?? 0;
   if (windowLength < 2) {
@@ -42,6 +47,7 @@ export async function perplexity(
       throw new NonFiniteError(`${model.name}: the log-likelihood of window ${means.length} is ${-mean}`);
     }
     means.push(mean);
+    options.onWindow?.(mean);
   }
   if (means.length !== windows.length) {
     throw new OptionError(`${model.name}: gave ${means.length} results for ${windows.length} windows`);

@@ -1,52 +1,124 @@
-import { Command } from "commander";
+import { OptionError } from "@denoise-rotator/core";
+import { type Sampler, samplers } from "@denoise-rotator/evaluators";
+import { Command, Option } from "commander";
+import { evaluateModel, type ModelEvaluation } from "../evaluation/evaluate-model.js";
+import { loadEvaluators } from "../evaluation/load-evaluators.js";
 import { openBackend } from "../pipeline/backends.js";
-import { evaluate } from "../pipeline/evaluate.js";
-import { openNamedModel } from "../pipeline/named-model.js";
 import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
+import { evaluationNotes, evaluationTable } from "./evaluation-table.js";
 import { interruptible } from "./interrupt.js";
-import { addEvaluationOptions, integer, jsonOption } from "./options.js";
+import { addEvaluationOptions, integer, jsonOption, list } from "./options.js";
 import { createProgress } from "./progress.js";
 
-interface EvalFlags extends BackendFlags {
+export interface EvaluateFlags extends BackendFlags {
   readonly threads?: number;
+  readonly tasks?: string[];
+  readonly data?: string;
+  readonly limit?: number;
+  readonly fewShot: number;
+  readonly shots: Sampler;
+  readonly seed: number;
   readonly evalText?: string;
   readonly evalWindows: number;
   readonly seqlen?: number;
+}
+
+interface EvalFlags extends EvaluateFlags {
+  readonly samples?: boolean;
   readonly json?: boolean;
 }
 
 export function evalCommand(): Command {
   const command = new Command("eval")
-    .summary("perplexity of a checkpoint")
-    .description("Perplexity over fixed windows of held-out text, streaming block by block.")
-    .argument("<model>", "checkpoint directory, .gguf file, or tiny")
-    .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2));
-  addThreadsOption(addBackendOptions(command));
-  addEvaluationOptions(command).addOption(jsonOption());
-  return command.action(runEval);
+    .summary("perplexity and zero-shot tasks of checkpoints")
+    .description(
+      "Perplexity over fixed windows of held-out text, and zero-shot tasks as lm-evaluation-harness asks them, streaming " +
+        "block by block; several models side by side.",
+    )
+    .argument("<model...>", "checkpoint directories, .gguf files, or tiny");
+  return addTaskOptions(command)
+    .option("--samples", "keep what every window and row came to in --json, for compare")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  denoise-rotator eval tiny ./pruned --tasks perplexity,continuation\n" +
+        "  denoise-rotator eval ./Llama-3.2-1B --tasks piqa,arc_easy --data ./data --limit 200\n" +
+        "  denoise-rotator eval tiny --tasks ./my-task.mjs --json",
+    )
+    .action(runEval);
 }
 
-async function runEval(name: string, flags: EvalFlags): Promise<void> {
-  const progress = createProgress(flags.json ?? false);
+/** What `eval` and `compare` share. */
+export function addTaskOptions(command: Command): Command {
+  command
+    .option(
+      "--tasks <list>",
+      "perplexity, tasks by name, or modules of yours (./my-task.mjs); default: perplexity",
+      list,
+    )
+    .option("--data <directory>", "rows of tasks, as <task>/<split>.jsonl or .json")
+    .option("--limit <n>", "rows of each task at most, from the first on", integer(1))
+    .option("--few-shot <n>", "examples before each row", integer(0), 0)
+    .addOption(
+      new Option("--shots <sampler>", "the first rows, or random ones for each row")
+        .choices(samplers)
+        .default("first"),
+    )
+    .option("--seed <n>", "of --shots random", integer(0), 1234)
+    .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2));
+  addThreadsOption(addBackendOptions(command));
+  return addEvaluationOptions(command);
+}
+
+async function runEval(names: readonly string[], flags: EvalFlags): Promise<void> {
+  const found = await evaluateModels(names, flags, flags.samples ?? false, flags.json ?? false);
+  if (flags.json) {
+    const [first] = found;
+    process.stdout.write(`${JSON.stringify(found.length === 1 ? first : { models: found })}\n`);
+    return;
+  }
+  const notes = evaluationNotes(found).map((note) => `${note}\n`);
+  process.stdout.write(`${evaluationTable(found)}\n${notes.join("")}`);
+}
+
+/** Evaluates models one after another on one backend. */
+export async function evaluateModels(
+  names: readonly string[],
+  flags: EvaluateFlags,
+  samples: boolean,
+  quiet: boolean,
+): Promise<ModelEvaluation[]> {
+  const wanted = flags.tasks ?? ["perplexity"];
+  const evaluators = await loadEvaluators(wanted.filter((task) => task !== "perplexity"));
+  const perplexity = wanted.includes("perplexity") && {
+    text: flags.evalText ?? null,
+    windows: flags.evalWindows,
+    ...(flags.seqlen === undefined ? {} : { windowLength: flags.seqlen }),
+  };
+  if (!perplexity && flags.evalText) {
+    throw new OptionError("--eval-text: is for perplexity, which --tasks does not name");
+  }
+  const progress = createProgress(quiet);
   const { signal, restore } = interruptible();
   const device = await openBackend(flags.backend, flags);
   try {
-    await using model = await openNamedModel(name, device);
-    const result = await evaluate(model, {
-      text: flags.evalText ?? null,
-      windowLength: flags.seqlen ?? Math.min(model.contextLength, 2048),
-      windows: flags.evalWindows,
-      stage: "evaluate",
-      progress: progress.update,
-      signal,
-    });
-    progress.stop();
-    const { perplexity, perplexityStandardError: error, tokens, windows } = result;
-    process.stdout.write(
-      flags.json
-        ? `${JSON.stringify({ model: name, ...result })}\n`
-        : `perplexity ${perplexity.toFixed(4)} ± ${error.toFixed(4)} (${tokens} tokens in ${windows} windows)\n`,
-    );
+    const found: ModelEvaluation[] = [];
+    for (const name of names) {
+      const evaluation = await evaluateModel(name, device, {
+        perplexity: perplexity || undefined,
+        evaluators,
+        data: flags.data,
+        limit: flags.limit,
+        fewShot: { count: flags.fewShot, sampler: flags.shots, seed: flags.seed },
+        samples,
+        progress: (event) =>
+          progress.update(names.length > 1 ? { ...event, stage: `${name}: ${event.stage}` } : event),
+        signal,
+      });
+      found.push(evaluation);
+    }
+    return found;
   } finally {
     progress.stop();
     restore();

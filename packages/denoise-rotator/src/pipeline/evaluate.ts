@@ -15,6 +15,8 @@ export interface EvaluationOptions {
   readonly stage: string;
   readonly progress?: (event: ProgressEvent) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Called with the mean of −ln p of each window. */
+  readonly onWindow?: (meanNegativeLogLikelihood: number) => void;
 }
 
 /** Perplexity over fixed windows of held-out text. */
@@ -29,5 +31,6 @@ export async function evaluate(model: Model, options: EvaluationOptions): Promis
   return perplexity(model, windows, {
     onProgress: (done, total) => options.progress?.({ stage: options.stage, block: done, blocks: total }),
     ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onWindow ? { onWindow: options.onWindow } : {}),
   });
 }
