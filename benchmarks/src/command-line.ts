@@ -6,6 +6,7 @@ export const suites = [
   "solver",
   "prune",
   "reference",
+  "parity",
   "ablation",
   "smollm2",
   "webgpu-matmul",
@@ -25,6 +26,7 @@ suites
   solver      learning a block's rotations: ours, and the paper's recipe, ours and in PyTorch
   prune       the whole command on the embedded model, by setting and stage
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
+  parity      zero-shot tasks against lm-evaluation-harness, on the same rows with the embedded model
   ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
   smollm2     SmolLM2-135M from a GGUF file: dense against PyTorch, 2:4 by every pruner (hours)
   webgpu-matmul  variants of the WebGPU backend's matrix product against the triple loop
@@ -56,7 +58,7 @@ options
   --patience SECONDS   web: leave out who takes longer for one run (default 5)
   --port N             web: where to serve (default: 4173 or the next one free)
   --turbo              ablation: compute in turbo mode
-  --write-docs         ablation, numerics, soak, agreement: put their tables into docs/`;
+  --write-docs         ablation, numerics, soak, agreement, parity: put their tables into docs/`;
 
 export interface CommandLine {
   readonly suite: Suite;

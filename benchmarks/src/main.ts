@@ -78,6 +78,10 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       const result = await measureInChromium({ ...definedOnly(options), ...options, progress });
       return { result, text: benchReport(result) };
     }
+    case "parity": {
+      const { runParity } = await import("./suites/parity.js");
+      return runParity(options.writeDocs);
+    }
     case "reference": {
       const { referenceRows, referenceTable } = await import("./suites/reference.js");
       const { engineVersions, machine } = await import("./machine.js");

@@ -1,4 +1,13 @@
 export { type DemoOptions, type DemoResult, type DemoRow, demo } from "./demo.js";
+export {
+  type EvaluateModelOptions,
+  evaluateModel,
+  type ModelEvaluation,
+} from "./evaluation/evaluate-model.js";
+export { loadEvaluators } from "./evaluation/load-evaluators.js";
+export { localRows } from "./evaluation/local-rows.js";
+export { rowSource } from "./evaluation/row-source.js";
+export { subjectOf } from "./evaluation/subject.js";
 export { type BackendName, type BackendTuning, backendNames, openBackend } from "./pipeline/backends.js";
 export type { BlockContext, RunContext, Stage } from "./pipeline/context.js";
 export { type EvaluationOptions, evaluate } from "./pipeline/evaluate.js";
