@@ -2,6 +2,9 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@denoise-rotator/hub";
 import { CheckpointError } from "./errors.js";
+import { type CheckpointEntry, encodePacked, storedEntries } from "./packed/packed-entries.js";
+import { packedMetadata } from "./packed/packed-metadata.js";
+import { packedNames } from "./packed/packed-names.js";
 import { entryBytes, type WriteEntry } from "./safetensors-layout.js";
 import { createSafetensors, type SafetensorsWriter } from "./safetensors-writer.js";
 import { indexFile, singleFile } from "./shard-index.js";
@@ -60,6 +63,8 @@ export class CheckpointWriter implements AsyncDisposable {
   /** Which file holds which tensors. */
   readonly layout: CheckpointLayout;
   readonly #metadata: Readonly<Record<string, string>>;
+  /** By the name of the weight, of those that are stored packed. */
+  readonly #packed: ReadonlyMap<string, CheckpointEntry>;
   readonly #fileOf = new Map<string, string>();
   readonly #writers = new Map<string, Promise<SafetensorsWriter>>();
   readonly #finished = new Set<string>();
@@ -69,10 +74,12 @@ export class CheckpointWriter implements AsyncDisposable {
     directory: string,
     layout: CheckpointLayout,
     metadata: Readonly<Record<string, string>>,
+    packed: ReadonlyMap<string, CheckpointEntry>,
   ) {
     this.directory = directory;
     this.layout = layout;
     this.#metadata = metadata;
+    this.#packed = packed;
     for (const [file, entries] of layout) {
       for (const { name } of entries) {
         if (this.#fileOf.has(name)) {
@@ -86,24 +93,32 @@ export class CheckpointWriter implements AsyncDisposable {
   /** Plans the files; `directory` exists already (of an `OutputDirectory`, its `workingPath`). */
   static async create(
     directory: string,
-    entries: readonly WriteEntry[],
+    entries: readonly CheckpointEntry[],
     options: CheckpointWriterOptions = {},
   ): Promise<CheckpointWriter> {
-    const layout = nameShards(planShards(entries, options.maxShardBytes));
-    return new CheckpointWriter(directory, layout, { ...options.metadata, format: "pt" });
+    const stored = entries.flatMap((entry) => storedEntries(directory, entry));
+    const layout = nameShards(planShards(stored, options.maxShardBytes));
+    const packed = new Map(entries.flatMap((entry) => (entry.packed ? [[entry.name, entry]] : [])));
+    const patterns = new Map([...packed].map(([name, entry]) => [name, entry.packed!]));
+    const metadata = { ...options.metadata, ...(packed.size > 0 ? packedMetadata(patterns) : {}) };
+    return new CheckpointWriter(directory, layout, { ...metadata, format: "pt" }, packed);
   }
 
-  /** Writes a whole tensor, as `SafetensorsWriter.write` does. */
+  /** Writes a whole tensor, as `SafetensorsWriter.write` does; a packed weight by its values `[out, in]`. */
   async write(name: string, data: Float32Array | Uint8Array): Promise<void> {
+    const packed = this.#packed.get(name);
+    if (packed) return this.#writePacked(packed, 0, data);
     const writer = await this.#writer(name);
     await writer.write(name, data);
     await this.#finishIfComplete(name, writer);
   }
 
   /** Writes rows from row `begin` on, in order, as `SafetensorsWriter.writeRows` does. */
-  async writeRows(name: string, begin: number, values: Float32Array): Promise<void> {
+  async writeRows(name: string, begin: number, data: Float32Array | Uint8Array): Promise<void> {
+    const packed = this.#packed.get(name);
+    if (packed) return this.#writePacked(packed, begin, data);
     const writer = await this.#writer(name);
-    await writer.writeRows(name, begin, values);
+    await writer.writeRows(name, begin, data);
     await this.#finishIfComplete(name, writer);
   }
 
@@ -129,6 +144,20 @@ export class CheckpointWriter implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.abort();
+  }
+
+  async #writePacked(entry: CheckpointEntry, begin: number, data: Float32Array | Uint8Array): Promise<void> {
+    const where = join(this.directory, this.#fileOf.get(packedNames(entry.name).values)!);
+    if (!(data instanceof Float32Array)) {
+      throw new CheckpointError(
+        "WRONG_DTYPE",
+        `${where}: tensor "${entry.name}" is packed here; give its values, not bytes`,
+      );
+    }
+    const names = packedNames(entry.name);
+    const { values, positions } = encodePacked(where, entry, data, begin * entry.shape[1]!);
+    await this.writeRows(names.values, begin, values);
+    await this.writeRows(names.positions, begin, positions);
   }
 
   async #writer(name: string): Promise<SafetensorsWriter> {

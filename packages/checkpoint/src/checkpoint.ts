@@ -1,4 +1,6 @@
 import type { WeightDType } from "./dtypes.js";
+import type { PackedPattern } from "./packed/packed-pattern.js";
+import type { PackedWeightRows } from "./packed/packed-values.js";
 import type { ReadOptions } from "./safetensors-reader.js";
 import type { Tokenizer } from "./tokenizer.js";
 
@@ -53,6 +55,15 @@ export interface Checkpoint extends AsyncDisposable {
     end: number,
     options?: ReadOptions,
   ): Promise<Float32Array<ArrayBuffer>>;
+
+  /** The pattern that a weight is stored packed by, if it is. */
+  packing?(name: string): PackedPattern | undefined;
+
+  /**
+   * Rows `[begin, end)` of a weight that is stored packed, checked; values are f32, or where they are stored as bf16 its
+   * bits. Where `packing` is there, so is this.
+   */
+  readPacked?(name: string, begin: number, end: number): Promise<PackedWeightRows>;
 
   /** The model's tokenizer; rejects where there is none. */
   openTokenizer(): Promise<Tokenizer>;

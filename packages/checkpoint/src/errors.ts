@@ -9,6 +9,7 @@ export type CheckpointErrorCode =
   | "DUPLICATE_TENSOR"
   | "WRONG_DTYPE"
   | "WRONG_SHAPE"
+  | "PATTERN"
   | "NON_FINITE"
   | "OVERFLOW"
   | "INCOMPLETE"

@@ -23,6 +23,19 @@ export { type GgufHeader, type GgufTensor, readGgufHeader } from "./gguf/read-he
 export type { OpenSource } from "./json-file.js";
 export { limits } from "./limits.js";
 export { type OpenCheckpointOptions, openCheckpoint, readConfigJson } from "./open-checkpoint.js";
+export {
+  type PackedRows,
+  packRows,
+  type Unpackable,
+  unpackableError,
+  type WeightBits,
+} from "./packed/pack-rows.js";
+export { packedConfig, packedPrefix } from "./packed/packed-config.js";
+export type { CheckpointEntry } from "./packed/packed-entries.js";
+export { packedFormatVersion, packedKey } from "./packed/packed-metadata.js";
+export { formatPackedPattern, type PackedPattern, parsePackedPattern } from "./packed/packed-pattern.js";
+export type { PackedWeightRows } from "./packed/packed-values.js";
+export { unpackRows } from "./packed/unpack-rows.js";
 export type { RopeScaling } from "./rope-config.js";
 export { SafetensorsCheckpoint } from "./safetensors-checkpoint.js";
 export type { SafetensorsHeader, TensorInfo } from "./safetensors-header.js";

@@ -6,6 +6,9 @@ import { CheckpointError } from "./errors.js";
 import { openGguf } from "./gguf/gguf-checkpoint.js";
 import { type OpenSource, openIfPresent, readJsonObject } from "./json-file.js";
 import { limits } from "./limits.js";
+import { PackedCheckpoint, type PackedListing } from "./packed/packed-checkpoint.js";
+import { isPackedConfig, plainConfig } from "./packed/packed-config.js";
+import { readPackedMetadata } from "./packed/packed-metadata.js";
 import { SafetensorsCheckpoint } from "./safetensors-checkpoint.js";
 import type { SafetensorsHeader } from "./safetensors-header.js";
 import { readSafetensorsHeader } from "./safetensors-reader.js";
@@ -58,7 +61,36 @@ async function openDirectory(directory: string, openSource: OpenSource): Promise
       }
     }
   } else for (const name of headers.get(singleFile)!.tensors.keys()) tensors.set(name, singleFile);
-  return new SafetensorsCheckpoint(directory, config, tensors, headers, openSource);
+  const checkpoint = new SafetensorsCheckpoint(directory, config, tensors, headers, openSource);
+  return withPacked(checkpoint, headers);
+}
+
+/** The checkpoint with its packed weights read as plain ones, if it has any; files and configuration must agree on that. */
+function withPacked(
+  checkpoint: SafetensorsCheckpoint,
+  headers: ReadonlyMap<string, SafetensorsHeader>,
+): Checkpoint {
+  const { path, config, configFile } = checkpoint;
+  const listed = new Map<string, PackedListing>();
+  const lists: string[] = [];
+  for (const [shard, { metadata }] of headers) {
+    const file = join(path, shard);
+    const patterns = readPackedMetadata(file, metadata);
+    if (patterns) lists.push(file);
+    for (const [name, pattern] of patterns ?? []) listed.set(name, { pattern, file });
+  }
+  if (isPackedConfig(config)) {
+    if (lists.length > 0) return new PackedCheckpoint(checkpoint, listed, plainConfig(configFile, config));
+    throw new CheckpointError(
+      "MALFORMED",
+      `${configFile}: says that weights are stored packed, but no file lists them; fetch it again`,
+    );
+  }
+  if (lists.length === 0) return checkpoint;
+  throw new CheckpointError(
+    "MALFORMED",
+    `${lists[0]}: lists packed weights, of which config.json says nothing; fetch it again`,
+  );
 }
 
 /** The JSON of a directory's `config.json`. */

@@ -93,6 +93,11 @@ export class SafetensorsCheckpoint implements Checkpoint {
     return (await this.#file(name)).readRows(name, begin, end, options);
   }
 
+  /** The bytes of rows `[begin, end)` as they are stored. */
+  async readRowBytes(name: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    return (await this.#file(name)).readRowBytes(name, begin, end);
+  }
+
   openTokenizer(): Promise<Tokenizer> {
     return openTokenizer(this.path, this.#openSource);
   }

@@ -1,6 +1,6 @@
 import type { ByteSource } from "@denoise-rotator/hub";
 import { checkRows } from "./check-rows.js";
-import { isWeightDType, type StorageDType, type WeightDType } from "./dtypes.js";
+import { isWeightDType, type StorageDType, storageBits, type WeightDType } from "./dtypes.js";
 import { CheckpointError } from "./errors.js";
 import {
   headerLength,
@@ -83,6 +83,14 @@ export class SafetensorsFile implements AsyncDisposable {
     checkRows(`${this.name}: tensor "${name}"`, shape, begin, end);
     const width = product(shape.slice(1));
     return this.#readElements(name, begin * width, end * width, options);
+  }
+
+  /** The bytes of rows `[begin, end)` of the first axis, of a tensor whose elements are whole bytes. */
+  async readRowBytes(name: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    const info = this.info(name);
+    checkRows(`${this.name}: tensor "${name}"`, info.shape, begin, end);
+    const width = (product(info.shape.slice(1)) * storageBits(info.dtype)) / 8;
+    return this.#source.read(info.begin + begin * width, (end - begin) * width);
   }
 
   async close(): Promise<void> {

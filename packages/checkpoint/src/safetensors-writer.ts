@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { temporaryPath } from "@denoise-rotator/hub";
-import { isWeightDType } from "./dtypes.js";
+import { isWeightDType, storageBits } from "./dtypes.js";
 import { CheckpointError } from "./errors.js";
 import type { TensorInfo } from "./safetensors-header.js";
 import { planLayout, type SafetensorsLayout, type WriteEntry } from "./safetensors-layout.js";
@@ -86,21 +86,26 @@ export class SafetensorsWriter implements AsyncDisposable {
     await this.#append(name, info, data);
   }
 
-  /** Writes rows of a tensor's first axis from row `begin` on; the rows of one tensor are written in order. */
-  async writeRows(name: string, begin: number, values: Float32Array): Promise<void> {
+  /**
+   * Writes rows of a tensor's first axis from row `begin` on, as values or as bytes; the rows of one tensor are written in
+   * order.
+   */
+  async writeRows(name: string, begin: number, data: Float32Array | Uint8Array): Promise<void> {
     const info = this.#claim(name);
     const where = `${this.path}: tensor "${name}"`;
     const rowValues = info.shape.slice(1).reduce((total, size) => total * size, 1);
-    const rowBytes = rowValues * valueBytes(where, info);
+    const rowBytes = rowValues * (storageBits(info.dtype) / 8);
     if (this.#pending.get(name) !== begin * rowBytes) throw rowsOutOfOrder(where);
-    const end = begin * rowBytes + values.length * valueBytes(where, info);
-    if (values.length % rowValues !== 0 || end > info.end - info.begin) {
+    const values = data instanceof Float32Array;
+    const bytes = values ? data.length * valueBytes(where, info) : data.length;
+    if (bytes % rowBytes !== 0 || begin * rowBytes + bytes > info.end - info.begin) {
+      const what = values ? "values" : "bytes";
       throw new CheckpointError(
         "WRONG_SHAPE",
-        `${where} of shape [${info.shape}] was given ${values.length} values as rows from row ${begin} on`,
+        `${where} of shape [${info.shape}] was given ${data.length} ${what} as rows from row ${begin} on`,
       );
     }
-    await this.#append(name, info, values);
+    await this.#append(name, info, data);
   }
 
   /** Flushes the file and gives it its name. A tensor that was not written is an error. */
@@ -167,7 +172,7 @@ export class SafetensorsWriter implements AsyncDisposable {
     this.#running++;
     try {
       if (values) await this.#writeValues(name, info, done, data);
-      else await this.#writeBytes(data, info.begin);
+      else await this.#writeBytes(data, info.begin + done);
     } catch (error) {
       this.#failure = error;
       throw error;

@@ -11,8 +11,8 @@ const runs = Number(process.env.FUZZ_RUNS ?? 4200);
 const long = process.env.FUZZ_RUNS !== undefined;
 /** A case takes a millisecond; one that takes this long hangs, however busy the machine is. */
 const caseLimit = 60_000;
-/** Arrays may be this many times as large as the file (weights of four bits become f32), or as some fixed table. */
-const [growth, fixed] = [16, 2 ** 20];
+/** Arrays may be this many times as large as the file (one weight kept of 16 becomes 16), or as some fixed table. */
+const [growth, fixed] = [32, 2 ** 20];
 
 const watchdog = new Watchdog(caseLimit);
 afterAll(() => watchdog[Symbol.dispose]());

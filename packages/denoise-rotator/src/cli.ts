@@ -6,6 +6,7 @@ import { demoCommand } from "./commands/demo-command.js";
 import { evalCommand } from "./commands/eval-command.js";
 import { generateCommand } from "./commands/generate-command.js";
 import { inspectCommand } from "./commands/inspect-command.js";
+import { packCommand, unpackCommand } from "./commands/pack-commands.js";
 import { pruneCommand } from "./commands/prune-command.js";
 import { describeError, exitCodeOf } from "./commands/report-error.js";
 
@@ -33,6 +34,8 @@ for (const command of [
   evalCommand(),
   generateCommand(),
   inspectCommand(),
+  packCommand(),
+  unpackCommand(),
   benchCommand(),
 ]) {
   program.addCommand(command.exitOverride().configureOutput(oneLine));

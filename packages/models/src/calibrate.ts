@@ -2,6 +2,7 @@ import type { WeightDType } from "@denoise-rotator/checkpoint";
 import type { LoadedBlock } from "./loaded-block.js";
 import type { Model } from "./model.js";
 import { ModelOutput } from "./output/model-output.js";
+import type { SitePacking } from "./output/output-config.js";
 import { checkWindows } from "./windows.js";
 
 export interface CalibrateOptions {
@@ -27,6 +28,11 @@ export interface CalibrateOptions {
   /** Blocks that are run and written but not yielded. */
   readonly skip?: (index: number) => boolean;
   readonly signal?: AbortSignal;
+  /**
+   * Which sites' weights are written packed, kept values and positions (`docs/packed-format.md`); they must have the pattern
+   * when the block is written. Default none.
+   */
+  readonly packed?: SitePacking;
   /** Most bytes of one file of weights; default 5 · 10⁹. */
   readonly maxShardBytes?: number;
 }

@@ -28,4 +28,6 @@ export type { LoadBlockOptions } from "./load-block.js";
 export { LoadedBlock } from "./loaded-block.js";
 export { Model } from "./model.js";
 export { type OpenModelOptions, openModel } from "./open-model.js";
+export type { SitePacking } from "./output/output-config.js";
+export { packModel, type RepackOptions, unpackModel } from "./repack.js";
 export { type SampleWindowsOptions, sampleWindows } from "./windows.js";

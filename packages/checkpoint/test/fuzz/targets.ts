@@ -10,6 +10,7 @@ import {
   parseDecoderConfig,
 } from "../../src/index.js";
 import { ggufFile, tinyGguf } from "../gguf-file.js";
+import { packedConfigJson, packedFile, packedHeader } from "../packed-file.js";
 import { rawFile } from "../support.js";
 import { mutated, mutatedJson } from "./mutations.js";
 import { structuredGguf } from "./structured-gguf.js";
@@ -138,6 +139,34 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     async use(bytes, wrap) {
       const file = await openSafetensors(wrap(memorySource(bytes, "m/x.safetensors")));
       await useWeights(file, file.tensors.keys());
+    },
+  },
+  {
+    name: "packed weights",
+    files: fc.oneof(
+      mutated([packedFile()]),
+      mutatedJson(packedHeader()).map((json) => packedFile(new TextDecoder().decode(json))),
+      mutatedJson({ version: 1, tensors: { "q.weight": "2:4", "p.weight": "1:16" } }).map((json) => {
+        const denoise_rotator_packed = new TextDecoder().decode(json);
+        return packedFile({ ...packedHeader(), __metadata__: { denoise_rotator_packed } });
+      }),
+    ),
+    async use(bytes, wrap) {
+      const files = { "m/config.json": encode(packedConfigJson), "m/model.safetensors": bytes };
+      const checkpoint = await openCheckpoint("m", { openSource: folder(files, wrap) });
+      await useWeights(checkpoint, checkpoint.names);
+      for (const name of checkpoint.names) {
+        if (checkpoint.packing?.(name)) await checkpoint.readPacked?.(name, 0, checkpoint.shape(name)[0]!);
+      }
+    },
+  },
+  {
+    name: "packed configuration",
+    files: bothOf(packedConfigJson),
+    async use(bytes, wrap) {
+      const files = { "m/config.json": bytes, "m/model.safetensors": packedFile() };
+      const checkpoint = await openCheckpoint("m", { openSource: folder(files, wrap) });
+      await useWeights(checkpoint, checkpoint.names);
     },
   },
   {

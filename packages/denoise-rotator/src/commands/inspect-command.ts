@@ -1,4 +1,4 @@
-import type { DecoderConfig } from "@denoise-rotator/checkpoint";
+import { type DecoderConfig, formatPackedPattern } from "@denoise-rotator/checkpoint";
 import { Command } from "commander";
 import { openBackend } from "../pipeline/backends.js";
 import { openNamedModel } from "../pipeline/named-model.js";
@@ -23,10 +23,12 @@ async function runInspect(name: string, { json }: { json?: boolean }): Promise<v
     for (const tensor of checkpoint.names) {
       const shape = checkpoint.shape(tensor);
       const values = shape.length === 2 ? await checkpoint.readFloat32(tensor) : undefined;
+      const pattern = checkpoint.packing?.(tensor);
       const zeros = values?.reduce((count, value) => count + (value === 0 ? 1 : 0), 0);
       tensors.push({
         name: tensor,
         dtype: checkpoint.dtype(tensor),
+        packed: pattern ? formatPackedPattern(pattern) : null,
         shape,
         sparsity: values && zeros !== undefined ? zeros / values.length : null,
       });
@@ -45,9 +47,9 @@ async function runInspect(name: string, { json }: { json?: boolean }): Promise<v
       );
       return;
     }
-    const rows = tensors.map(({ name: tensor, dtype, shape, sparsity }) => [
+    const rows = tensors.map(({ name: tensor, dtype, packed, shape, sparsity }) => [
       tensor,
-      dtype,
+      packed === null ? dtype : `${dtype} ${packed}`,
       shape.join(" × "),
       sparsity === null ? "" : sparsity.toFixed(3),
     ]);

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { OptionError } from "@denoise-rotator/core";
 import { createPruner, type Pruner, prunerNames } from "@denoise-rotator/pruners";
 import { Command, Option } from "commander";
-import { type PruneOptions, rotateModes } from "../pipeline/options.js";
+import { outputFormats, type PruneOptions, rotateModes } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
 import type { RunRecord } from "../pipeline/run-record.js";
 import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
@@ -58,6 +58,11 @@ export function pruneCommand(): Command {
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
     .option("--seed <n>", "draw random calibration windows (default: evenly spaced ones)", integer(0))
     .option("--out <directory>", "where the pruned checkpoint goes")
+    .addOption(
+      new Option("--format <name>", "how pruned weights are stored; packed (N:M): kept values and positions")
+        .choices(outputFormats)
+        .default("plain"),
+    )
     .option("--force", "replace what exists at --out")
     .option("--rotation <file>", "use saved rotations instead of learning")
     .option("--save-rotation <file>", "keep the learned rotations")

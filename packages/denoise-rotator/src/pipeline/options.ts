@@ -1,3 +1,4 @@
+import { parsePackedPattern } from "@denoise-rotator/checkpoint";
 import { formatPattern, parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
 import { type Backend, OptionError } from "@denoise-rotator/core";
 import { type SolverName, solverNames } from "@denoise-rotator/manifold";
@@ -18,6 +19,9 @@ export const rotateModes = ["per-block", "shared", "none"] as const;
 export const allocations = ["uniform", "global", "sensitivity"] as const;
 export type Allocation = (typeof allocations)[number];
 export type RotateMode = (typeof rotateModes)[number];
+export const outputFormats = ["plain", "packed"] as const;
+/** How pruned weights are stored: with their zeros, or as kept values and positions (`docs/packed-format.md`). */
+export type OutputFormat = (typeof outputFormats)[number];
 export const siteWeightings = ["default", "equal"] as const;
 export type SiteWeighting = (typeof siteWeightings)[number];
 /** The importance of the pruner that prunes, or another pruner's. */
@@ -81,6 +85,8 @@ export interface PruneOptions extends BackendTuning {
   readonly backend?: BackendName | Backend;
   /** Where the pruned checkpoint goes; without it nothing is kept. */
   readonly out?: string;
+  /** How pruned weights are stored at `out`; `packed` is for N:M patterns. Default `plain`. */
+  readonly format?: OutputFormat;
   /** Replaces what exists at `out`. Default false. */
   readonly force?: boolean;
   /** Evaluates the dense and the pruned model. Default false. */
@@ -133,6 +139,7 @@ export interface ResolvedOptions extends ResolvedQuality {
   readonly seed: number | null;
   readonly backend: string;
   readonly out: string | null;
+  readonly format: OutputFormat;
   readonly rotation: string | null;
   readonly saveRotation: string | null;
   readonly evaluationText: string | null;
@@ -205,6 +212,23 @@ function allocationOption({ allocation = "uniform" }: PruneOptions, pattern: Spa
   return allocation;
 }
 
+function formatOption(
+  { format = "plain" }: PruneOptions,
+  pattern: SparsityPattern,
+  pruner: Pruner,
+): OutputFormat {
+  oneOf("--format", format, outputFormats);
+  if (format === "plain") return format;
+  if (pattern.kind === "unstructured") {
+    throw new OptionError(
+      `--format packed: it stores N:M patterns such as 2:4, not the unstructured --sparsity ${formatPattern(pattern)}`,
+    );
+  }
+  if (pruner.name === "none") throw new OptionError("--format packed: --pruner none leaves nothing to pack");
+  parsePackedPattern("--format packed", formatPattern(pattern));
+  return format;
+}
+
 /** Whether blocks are compared with the dense model, whose activations then run beside. */
 export const needsDenseStream = ({
   match,
@@ -235,6 +259,7 @@ export function resolveOptions(
     seed: options.seed === undefined ? null : positiveInteger("--seed", options.seed, 0),
     backend: typeof options.backend === "object" ? options.backend.name : (options.backend ?? "wasm"),
     out: options.out ?? null,
+    format: formatOption(options, pattern, pruner),
     rotation: options.rotation ?? null,
     saveRotation: options.saveRotation ?? null,
     evaluationText: options.evaluationText ?? null,

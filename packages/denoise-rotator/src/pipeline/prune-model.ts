@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parsePattern } from "@denoise-rotator/contracts";
 import { atomicWriteFile, OutputDirectory } from "@denoise-rotator/hub";
-import { calibrate, type Model, sampleWindows } from "@denoise-rotator/models";
+import { calibrate, type Model, type SitePacking, sampleWindows } from "@denoise-rotator/models";
 import { createPruner, type Pruner } from "@denoise-rotator/pruners";
 import { allocate } from "./allocate.js";
 import { borrowBackend } from "./backends.js";
@@ -53,6 +53,14 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
   } finally {
     await backend.dispose();
   }
+}
+
+/** What is pruned is what can be packed. */
+function sitePacking({ options, skip, pattern }: RunContext): SitePacking {
+  return (index, role) => {
+    const packs = options.format === "packed" && pattern.kind === "n:m" && !skip.site(index, role);
+    return packs ? { keep: pattern.keep, of: pattern.of } : undefined;
+  };
 }
 
 interface PruneRequest extends PruneOptions {
@@ -183,6 +191,7 @@ class PruneRun {
           ? "shared"
           : (index) => options.rotate === "per-block" && !context.skip.block(index),
       dense: needsDenseStream(options),
+      packed: sitePacking(context),
       ...(signal ? { signal } : {}),
     });
     // The generator runs the changed block, writes it and loads the next one between two turns of the loop.

@@ -7,7 +7,7 @@ import { loadTensor, type WeightSource } from "../load-block.js";
 import type { LoadedBlock } from "../loaded-block.js";
 import { loaderFile, loaderPath } from "../loader-file.js";
 import { blockTensorNames } from "../tensor-layout.js";
-import { type OutputForm, outputConfig } from "./output-config.js";
+import { type OutputForm, outputConfig, type SitePacking } from "./output-config.js";
 import { planOutput } from "./output-plan.js";
 
 export interface ModelOutputOptions {
@@ -17,6 +17,8 @@ export interface ModelOutputOptions {
   readonly dtype?: WeightDType | undefined;
   /** Whether a block may have a residual basis and an output map; `shared`: all blocks have one basis, and no maps. */
   readonly rotated: ((index: number) => boolean) | "shared";
+  /** The sites whose weights are stored packed. */
+  readonly packed?: SitePacking | undefined;
   /** Most bytes of a file. */
   readonly maxShardBytes?: number | undefined;
 }
@@ -58,9 +60,10 @@ export class ModelOutput implements AsyncDisposable {
   }
 
   static async create(source: WeightSource, path: string, options: ModelOutputOptions): Promise<ModelOutput> {
-    const { force = false, dtype, maxShardBytes, rotated } = options;
-    const form = outputForm(source.config, rotated, dtype);
-    const entries = planOutput(source, form);
+    const { force = false, dtype, maxShardBytes, packed, rotated } = options;
+    const planned = { ...outputForm(source.config, rotated, dtype), packed };
+    const entries = planOutput(source, planned);
+    const form = entries.some((entry) => entry.packed) ? planned : { ...planned, packed: undefined };
     const config = outputConfig(source.config, source.family, form);
     const directory = await OutputDirectory.create(path, { force });
     try {
@@ -102,7 +105,7 @@ export class ModelOutput implements AsyncDisposable {
   /** Writes what follows the blocks and puts the directory into place. */
   async finish(): Promise<void> {
     const { checkpoint, config, family } = this.#source;
-    const { rotated, shared, tied } = this.#form;
+    const { rotated, shared, tied, packed } = this.#form;
     using gain = await loadTensor(this.#source, family.finalNorm);
     if ((rotated || shared) && !tied) {
       const ones = new Float32Array(config.hiddenSize).fill(1);
@@ -115,7 +118,7 @@ export class ModelOutput implements AsyncDisposable {
     }
     await this.#writer.finish();
     await writeFile(this.#directory.path("config.json"), `${JSON.stringify(this.#config, null, 2)}\n`);
-    if (rotated) await copyFile(loaderPath, this.#directory.path(loaderFile));
+    if (rotated || packed) await copyFile(loaderPath, this.#directory.path(loaderFile));
     for await (const { name, bytes } of checkpoint.companions()) {
       await writeFile(this.#directory.path(name), bytes);
     }

@@ -1,0 +1,374 @@
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { memorySource } from "@denoise-rotator/hub";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  type CheckpointEntry,
+  CheckpointError,
+  CheckpointWriter,
+  openCheckpoint,
+  openSafetensors,
+  type PackedPattern,
+  packedConfig,
+  packRows,
+  unpackRows,
+} from "../src/index.js";
+import { isPackedConfig, plainConfig } from "../src/packed/packed-config.js";
+import { packedConfigJson, packedFile, packedHeader } from "./packed-file.js";
+import { temporaryFolder } from "./support.js";
+
+const folder = await temporaryFolder();
+const twoOfFour: PackedPattern = { keep: 2, of: 4 };
+
+const patterns = fc
+  .integer({ min: 2, max: 16 })
+  .chain((of) => fc.record({ of: fc.constant(of), keep: fc.integer({ min: 1, max: of - 1 }) }));
+
+/** Rows of bits in which every group has at most N that are not +0, −0 and subnormal numbers among them. */
+const rowsOf = (Bits: Uint16ArrayConstructor | Uint32ArrayConstructor) =>
+  fc
+    .record({
+      pattern: patterns,
+      rows: fc.integer({ min: 0, max: 4 }),
+      groups: fc.integer({ min: 1, max: 9 }),
+    })
+    .chain(({ pattern, rows, groups }) => {
+      const value = fc.oneof(
+        { weight: 3, arbitrary: fc.integer({ min: 0, max: 0x7f00 }) },
+        fc.constant(Bits.BYTES_PER_ELEMENT === 2 ? 0x8000 : 0x80000000),
+      );
+      const group = fc
+        .tuple(
+          fc.shuffledSubarray([...Array(pattern.of).keys()], { maxLength: pattern.keep }),
+          fc.array(value, { minLength: pattern.keep, maxLength: pattern.keep }),
+        )
+        .map(([places, values]) => {
+          const bits = new Bits(pattern.of);
+          places.forEach((place, i) => {
+            bits[place] = values[i]!;
+          });
+          return [...bits];
+        });
+      const count = rows * groups;
+      return fc
+        .array(group, { minLength: count, maxLength: count })
+        .map((all) => ({ pattern, columns: groups * pattern.of, bits: Bits.from(all.flat()) }));
+    });
+
+describe.each([Uint16Array, Uint32Array] as const)("packed rows of %o", (Bits) => {
+  it("should restore every bit, in the bytes the format says, and give the same bytes again", () => {
+    fc.assert(
+      fc.property(rowsOf(Bits), ({ pattern, columns, bits }) => {
+        const packed = packRows(bits, columns, pattern);
+        if ("unpackable" in packed) throw new Error("the rows have the pattern");
+        const rows = bits.length / columns;
+        const kept = (columns / pattern.of) * pattern.keep;
+        expect(packed.values).toHaveLength(rows * kept);
+        expect(packed.positions).toHaveLength(
+          rows * Math.ceil((kept * Math.ceil(Math.log2(pattern.of))) / 8),
+        );
+        const dense = unpackRows(packed, columns, pattern, { where: "w" });
+        expect(dense).toEqual(bits);
+        expect(packRows(dense, columns, pattern)).toEqual(packed);
+      }),
+    );
+  });
+
+  it("should say where too many weights are kept", () => {
+    const bits = Bits.of(1, 0, 0, 2, /**/ 0, 1, 2, 3);
+    expect(packRows(bits, 8, twoOfFour)).toEqual({ unpackable: { index: 4, negativeZero: false } });
+    const zero = Bits.BYTES_PER_ELEMENT === 2 ? 0x8000 : 0x80000000;
+    const signed = Bits.of(1, zero, 0, 2);
+    expect(packRows(signed, 4, twoOfFour)).toEqual({ unpackable: { index: 0, negativeZero: true } });
+  });
+});
+
+/** `[rows, columns]` in 2:4 that every dtype stores exactly. */
+const sparse = (rows: number, columns: number) =>
+  Float32Array.from({ length: rows * columns }, (_, i) => ((i >> 2) % 3 === i % 3 ? (i % 128) - 64.5 : 0));
+
+describe("a checkpoint with packed weights", () => {
+  const entries: CheckpointEntry[] = [
+    { name: "embedding", dtype: "bf16", shape: [3, 4] },
+    { name: "a.weight", dtype: "bf16", shape: [5, 8], packed: twoOfFour },
+    { name: "ids", dtype: "i64", shape: [1] },
+    { name: "b.weight", dtype: "f32", shape: [2, 12], packed: twoOfFour },
+    { name: "c.weight", dtype: "f16", shape: [4, 16], packed: { keep: 4, of: 8 } },
+  ];
+  const weights = entries.filter(({ packed }) => packed);
+
+  async function write(path: string, plain: boolean, maxShardBytes = 1e9) {
+    const { mkdir } = await import("node:fs/promises");
+    await mkdir(path);
+    const config = { model_type: "llama", architectures: ["LlamaForCausalLM"] };
+    const names = { family: "llama", className: "Llama", module: "m" };
+    await writeFile(join(path, "config.json"), JSON.stringify(plain ? config : packedConfig(config, names)));
+    const layout = plain ? entries.map(({ packed: _, ...entry }) => entry) : entries;
+    await using writer = await CheckpointWriter.create(path, layout, { maxShardBytes });
+    await writer.write("embedding", new Float32Array(12).fill(1.5));
+    await writer.write("ids", new Uint8Array(8).fill(7));
+    for (const { name, shape } of weights) {
+      const [rows, columns] = shape as [number, number];
+      const values = sparse(rows, columns);
+      await writer.writeRows(name, 0, values.subarray(0, columns));
+      await writer.writeRows(name, 1, values.subarray(columns));
+    }
+    await writer.finish();
+    return openCheckpoint(path);
+  }
+
+  it.each([
+    ["one file", 1e9],
+    ["a file for every tensor", 1],
+  ])("should read as the plain one does, from %s", async (what, maxShardBytes) => {
+    await using packed = await write(join(folder, what), false, maxShardBytes);
+    await using plain = await write(join(folder, `plain ${what}`), true);
+    expect(new Set(packed.names)).toEqual(new Set(plain.names));
+    if (maxShardBytes > 1) expect(packed.names).toEqual(plain.names);
+    expect(packed.config).toEqual(plain.config);
+    for (const name of plain.names) {
+      expect(packed.shape(name)).toEqual(plain.shape(name));
+      expect(packed.dtype(name)).toBe(plain.dtype(name));
+      expect(packed.has(name)).toBe(true);
+      expect(await packed.read(name)).toEqual(await plain.read(name));
+    }
+    for (const { name, packed: pattern, shape } of weights) {
+      expect(packed.packing?.(name)).toEqual(pattern);
+      expect(packed.weightDType(name)).toBe(plain.weightDType(name));
+      expect(await packed.readFloat32(name)).toEqual(sparse(shape[0]!, shape[1]!));
+      expect(await packed.readRows(name, 1, 2)).toEqual(await plain.readRows(name, 1, 2));
+      const { values, positions } = (await packed.readPacked?.(name, 1, 2))!;
+      const kept = Float32Array.from(values, (value) =>
+        values instanceof Uint16Array ? new Float32Array(Uint32Array.of(value << 16).buffer)[0]! : value,
+      );
+      expect(values instanceof Uint16Array).toBe(packed.dtype(name) === "bf16");
+      const row = unpackRows({ values: kept, positions }, shape[1]!, pattern!, { where: name });
+      expect(row).toEqual(await plain.readRows(name, 1, 2));
+    }
+    expect(packed.packing?.("embedding")).toBeUndefined();
+    await expect(packed.readPacked?.("embedding", 0, 1)).rejects.toMatchObject({ code: "PATTERN" });
+    await expect(packed.readRows("a.weight", 4, 6)).rejects.toMatchObject({ code: "WRONG_SHAPE" });
+  });
+
+  it("should take 9/16 of the bytes of bf16 weights in 2:4", async () => {
+    const shape = [64, 2048];
+    const entry = { name: "w.weight", dtype: "bf16", shape, packed: twoOfFour } as const;
+    const writer = await CheckpointWriter.create(folder, [entry]);
+    await writer.write("w.weight", sparse(64, 2048));
+    await writer.finish();
+    const file = join(folder, "model.safetensors");
+    const { tensors } = await openSafetensors(memorySource(await readFile(file), file));
+    const bytes = [...tensors.values()].reduce((sum, { begin, end }) => sum + end - begin, 0);
+    expect(bytes).toBe((9 / 16) * 2 * 64 * 2048);
+    expect((await stat(file)).size - bytes).toBeLessThan(512);
+  });
+
+  it.each<[string, Partial<CheckpointEntry>, Float32Array | Uint8Array, string, RegExp]>([
+    [
+      "weights of another pattern",
+      {},
+      Float32Array.of(0, 0, 0, 0, 1, 2, 3, 0),
+      "PATTERN",
+      /4 weights from index 4 .* more than 2/,
+    ],
+    ["−0 that would be lost", {}, Float32Array.of(0, 0, 0, 0, 1, -0, 3, 0), "PATTERN", /−0/],
+    ["NaN", {}, Float32Array.of(0, 0, 0, 0, 1, Number.NaN, 0, 0), "NON_FINITE", /NaN at index 5/],
+    ["half a row", {}, Float32Array.of(1, 2, 3, 4), "WRONG_SHAPE", /given 4 values/],
+    ["bytes", {}, new Uint8Array(16), "WRONG_DTYPE", /give its values/],
+    ["inputs in no groups", { shape: [1, 6] }, new Float32Array(6), "WRONG_SHAPE", /groups of 4/],
+    ["a vector", { shape: [8] }, new Float32Array(8), "WRONG_SHAPE", /takes a matrix/],
+    ["integers", { dtype: "u8" }, new Float32Array(8), "WRONG_SHAPE", /takes a matrix of weights/],
+  ])("should refuse to pack %s, by the tensor's name", async (_, change, data, code, message) => {
+    const entry = { name: "w.weight", dtype: "bf16", shape: [1, 8], packed: twoOfFour, ...change } as const;
+    const error = await (async () => {
+      await using writer = await CheckpointWriter.create(folder, [entry]);
+      await writer.write("w.weight", data);
+    })().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error).toMatchObject({ code, message: expect.stringContaining("w.weight") });
+    expect((error as Error).message).toMatch(message);
+  });
+});
+
+describe("packed files from strangers", () => {
+  type Header = ReturnType<typeof packedHeader>;
+  const open = (bytes: Uint8Array, config: unknown = packedConfigJson) =>
+    openCheckpoint("m", {
+      openSource: async (path) => {
+        if (path.endsWith("config.json")) {
+          return memorySource(new TextEncoder().encode(JSON.stringify(config)), path);
+        }
+        return memorySource(bytes, path);
+      },
+    });
+  const list = (value: unknown) => ({ denoise_rotator_packed: JSON.stringify(value) });
+
+  it("should be read where they are whole", async () => {
+    await using checkpoint = await open(packedFile());
+    expect(checkpoint.names).toEqual(["norm.weight", "q.weight"]);
+    const row = [784, 784, 0, 0, 784, 784, 0, 0];
+    expect([...(await checkpoint.readRows("q.weight", 1, 3))]).toEqual([...row, ...row]);
+    expect(checkpoint.config).toEqual({
+      model_type: "llama",
+      architectures: ["LlamaForCausalLM"],
+      hidden_size: 8,
+    });
+  });
+
+  it.each<[string, number, RegExp]>([
+    ["two equal positions", 0x45, /row 2, group 0: position 1 follows 1/],
+    ["descending ones", 0x41, /row 2, group 0: position 0 follows 1/],
+    ["descending ones in the second group", 0x14, /row 2, group 1: position 0 follows 1/],
+  ])("should be refused for %s", async (_, byte, message) => {
+    const bytes = packedFile();
+    bytes[bytes.length - 2] = byte;
+    await using checkpoint = await open(bytes);
+    for (const read of [
+      checkpoint.readFloat32("q.weight"),
+      checkpoint.readRows("q.weight", 1, 3),
+      checkpoint.readPacked!("q.weight", 2, 3),
+    ]) {
+      await expect(read).rejects.toMatchObject({
+        code: "MALFORMED",
+        message: expect.stringMatching(/q\.weight/),
+      });
+      await expect(read).rejects.toThrow(message);
+    }
+    expect((await checkpoint.readRows("q.weight", 0, 2)).length).toBe(16);
+  });
+
+  it("should be refused for NaN among the kept values", async () => {
+    const bytes = packedFile();
+    bytes.set([0xc0, 0x7f], bytes.length - 4 - 6);
+    await using checkpoint = await open(bytes);
+    await expect(checkpoint.readFloat32("q.weight")).rejects.toThrow(/q\.weight.* NaN at index 13/);
+    await expect(checkpoint.readPacked!("q.weight", 3, 4)).rejects.toThrow(/q\.weight.* NaN at index 13/);
+  });
+
+  it.each<[string, (header: Header) => unknown, string, RegExp]>([
+    [
+      "a partner that is missing",
+      ({ "q.weight_positions": positions, ...rest }) => ({ ...rest, other: positions }),
+      "MISSING_TENSOR",
+      /packed weight "q\.weight".* no tensor "q\.weight_positions"/,
+    ],
+    [
+      "values that are missing",
+      ({ "q.weight_values": values, ...rest }) => ({ ...rest, other: values }),
+      "MISSING_TENSOR",
+      /packed weight "q\.weight".* no tensor "q\.weight_values"/,
+    ],
+    [
+      "sizes that disagree",
+      (header) => ({ ...header, "q.weight_values": { ...header["q.weight_values"], shape: [2, 8] } }),
+      "WRONG_SHAPE",
+      /q\.weight_positions" is u8 \[4,1\].* needs u8 \[2,2\]/,
+    ],
+    [
+      "values in half a group",
+      (header) => ({ ...header, "q.weight_values": { ...header["q.weight_values"], shape: [16, 1] } }),
+      "WRONG_SHAPE",
+      /q\.weight_values" is \[16,1\]/,
+    ],
+    [
+      "positions of another dtype",
+      (header) => ({ ...header, "q.weight_positions": { ...header["q.weight_positions"], dtype: "I8" } }),
+      "WRONG_DTYPE",
+      /q\.weight_positions" is i8/,
+    ],
+    [
+      "values of another dtype",
+      (header) => ({ ...header, "q.weight_values": { ...header["q.weight_values"], dtype: "I16" } }),
+      "WRONG_DTYPE",
+      /q\.weight_values" is i16/,
+    ],
+    [
+      "a weight stored twice",
+      (header) => ({
+        ...header,
+        __metadata__: list({ version: 1, tensors: { "q.weight": "2:4", "norm.weight": "2:4" } }),
+      }),
+      "DUPLICATE_TENSOR",
+      /norm\.weight" \(2:4\) plain too/,
+    ],
+    [
+      "a pattern that is none",
+      (header) => ({ ...header, __metadata__: list({ version: 1, tensors: { "q.weight": "4:2" } }) }),
+      "PATTERN",
+      /"q\.weight".*"4:2"/,
+    ],
+    [
+      "a later version",
+      (header) => ({ ...header, __metadata__: list({ version: 2, tensors: {} }) }),
+      "MALFORMED",
+      /version 2.*update/,
+    ],
+    ["no version", (header) => ({ ...header, __metadata__: list({ tensors: {} }) }), "MALFORMED", /version/],
+    ["no list", (header) => ({ ...header, __metadata__: list({ version: 1 }) }), "MALFORMED", /no tensors/],
+    [
+      "metadata that are no JSON",
+      (header) => ({ ...header, __metadata__: { denoise_rotator_packed: "{" } }),
+      "MALFORMED",
+      /not valid JSON/,
+    ],
+    [
+      "metadata that are no object",
+      (header) => ({ ...header, __metadata__: list([]) }),
+      "MALFORMED",
+      /must hold a JSON object/,
+    ],
+    [
+      "no metadata",
+      ({ __metadata__: _, ...rest }) => rest,
+      "MALFORMED",
+      /says that weights are stored packed, but no file/,
+    ],
+  ])("should be refused for %s", async (_, change, code, message) => {
+    const error = await open(packedFile(change(packedHeader()))).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+
+  it.each<[string, Record<string, unknown>, string, RegExp]>([
+    ["that is plain", { model_type: "llama" }, "MALFORMED", /lists packed weights, of which config\.json/],
+    ["without our key", { model_type: "denoise_rotator_packed_llama" }, "CONFIG", /is missing/],
+    [
+      "of a later version",
+      { ...packedConfigJson, denoise_rotator_packed: { version: 2 } },
+      "MALFORMED",
+      /version 2.*update/,
+    ],
+    [
+      "without what was replaced",
+      { ...packedConfigJson, denoise_rotator_packed: { version: 1 } },
+      "CONFIG",
+      /denoise_rotator_packed\.replaces is missing/,
+    ],
+  ])("should be refused for a configuration %s", async (_, config, code, message) => {
+    await expect(open(packedFile(), config)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describe("the configuration of a packed checkpoint", () => {
+  it("should be the plain one again, key by key, in its order", () => {
+    const names = { family: "qwen2", className: "Qwen2", module: "m" };
+    for (const plain of [
+      { architectures: ["Qwen2ForCausalLM"], hidden_size: 8, model_type: "qwen2", rope_theta: 1e6 },
+      {
+        model_type: "denoise_rotator_qwen2",
+        auto_map: { AutoConfig: "m.C" },
+        denoise_rotator: { version: 1 },
+      },
+    ]) {
+      const packed = packedConfig(plain, names);
+      expect(isPackedConfig(packed)).toBe(true);
+      expect(isPackedConfig(plain)).toBe(false);
+      expect(packed.model_type).toBe("denoise_rotator_packed_qwen2");
+      expect(JSON.stringify(plainConfig("c", packed))).toBe(JSON.stringify(plain));
+    }
+  });
+});
