@@ -25,11 +25,14 @@ const goldenFile = fileURLToPath(new URL("../goldens/loader/golden.json", import
 const randomOrthogonal = (shape: number[], random: Random, backend: Backend): Tensor =>
   tidy(() => qr(random.normal(shape, { backend })).Q);
 
-const forms = ["per-block", "shared"] as const;
+const forms = ["per-block", "shared", "packed"] as const;
 type Form = (typeof forms)[number];
-/** What is written of every golden checkpoint: `<name>`, and `<name>-shared` whose blocks share R1. */
+/**
+ * What is written of every golden checkpoint: `<name>`, `<name>-shared` whose blocks share R1, and `<name>-packed`, which is
+ * the first with its weights stored packed.
+ */
 const cases = familyGoldens.flatMap((name) =>
-  forms.map((form) => [form === "shared" ? `${name}-shared` : name, name, form] as const),
+  forms.map((form) => [form === "per-block" ? name : `${name}-${form}`, name, form] as const),
 );
 
 /**
@@ -44,6 +47,7 @@ async function write(name: string, form: Form, out: string): Promise<ArrayLike<n
   for await (const block of calibrate(model, windows, {
     out,
     rotated: form === "shared" ? "shared" : true,
+    ...(form === "packed" ? { packed: () => ({ keep: 2, of: 4 }) } : {}),
   })) {
     const { keyValueCount, dim } = block.heads;
     const ofR1 = form === "shared" ? new Random(2) : random;
@@ -73,7 +77,7 @@ describe("rotated checkpoints in transformers", () => {
       const { files } = JSON.parse(await readFile(goldenFile, "utf8"));
       expect(await hashes(join(folder, name))).toEqual(files[golden]);
       const found = await goldenTensors("loader");
-      expect(relativeError(found[golden]!, logits)).toBeLessThan(1e-4);
+      expect(relativeError(found[form === "packed" ? name : golden]!, logits)).toBeLessThan(1e-4);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+import transformers
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -57,6 +58,23 @@ def check_shared(folder: Path, source: Path) -> torch.Tensor:
     return logits_of(model.eval(), input_ids)
 
 
+def check_packed(folder: Path, plain: Path, source: Path, scratch: Path) -> None:
+    """Packed weights make the plain model, to the bit, which is what is saved again; stock classes refuse them."""
+    refuses_without_trust(folder)
+    input_ids = load_file(source / "golden.safetensors")["input_ids"].long()
+    model, expected = load(folder), logits_of(load(plain), input_ids)
+    assert torch.equal(logits_of(model, input_ids), expected), f"{folder.name}: differs from the plain one"
+    model.save_pretrained(scratch)
+    assert torch.equal(logits_of(load(scratch), input_ids), expected), f"{folder.name}: differs when saved again"
+    stock = getattr(transformers, f"{type(AutoConfig.from_pretrained(source)).__name__.removesuffix('Config')}ForCausalLM")
+    try:
+        stock.from_pretrained(folder)
+    except ValueError as error:
+        assert "quant_method" in str(error), error
+    else:
+        raise AssertionError(f"{folder.name}: {stock.__name__} reads it")
+
+
 def check(folder: Path, source: Path, scratch: Path) -> tuple[torch.Tensor, dict[str, float]]:
     """Logits in float32, and the relative errors of bfloat16 here and of the checkpoint that it was made from."""
     refuses_without_trust(folder)
@@ -89,8 +107,12 @@ if __name__ == "__main__":
             subprocess.run(WRITE, cwd=ROOT, env={**os.environ, "ROTATED_CHECKPOINTS": str(folders)}, check=True)
         files, logits, bfloat16 = {}, {}, {}
         for folder in sorted(folders.iterdir()):
-            name, source = folder.name, HERE.parent / "families" / folder.name.removesuffix("-shared")
+            name, source = folder.name, HERE.parent / "families" / folder.name.removesuffix("-shared").removesuffix("-packed")
             files[name] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+            if name.endswith("-packed"):
+                check_packed(folder, folders / name.removesuffix("-packed"), source, Path(temporary) / "again" / name)
+                print(name)
+                continue
             if name.endswith("-shared"):
                 logits[name] = check_shared(folder, source)
                 print(name)

@@ -19,6 +19,23 @@ describe("allocation", () => {
   });
 });
 
+describe("format", () => {
+  it("should be packed for N:M patterns alone that are pruned to", () => {
+    expect(resolve({}).format).toBe("plain");
+    for (const sparsity of ["2:4", "4:8", "1:16"]) {
+      expect(resolve({ sparsity, format: "packed" }).format).toBe("packed");
+    }
+    for (const [options, pruner, message] of [
+      [{ sparsity: 0.5 }, wanda(), /--format packed: .*unstructured --sparsity 0\.5/],
+      [{ sparsity: "8:32" }, wanda(), /--format packed: "8:32"/],
+      [{}, none(), /--format packed: --pruner none/],
+    ] as const) {
+      expect(() => resolve({ format: "packed", ...options }, pruner)).toThrow(message);
+    }
+    expect(() => resolve({ format: "zip" as "packed" })).toThrow(/--format zip: choose one of plain, packed/);
+  });
+});
+
 describe("quality", () => {
   it("should fill in what a preset fixes, `default` where none is named", () => {
     expect(resolve({})).toEqual(resolve({ quality: "default" }));

@@ -62,6 +62,10 @@ export class PackedCheckpoint implements Checkpoint {
     return this.#files.configFile;
   }
 
+  generationConfig(): Promise<Readonly<Record<string, unknown>>> {
+    return this.#files.generationConfig();
+  }
+
   has(name: string): boolean {
     return this.#packed.has(name) || this.#files.has(name);
   }
