@@ -49,17 +49,21 @@ interface Tap {
 }
 
 /**
- * Keys and values `[b, g, s, d]` that attention reads, given those of the tokens at hand, `[b, g, t, d]`: theirs come last.
- * What it makes is freed by the forward pass.
+ * Attention of queries `[b, h, t, d]` of the tokens at hand, given their keys and values `[b, g, t, d]`, to what they see:
+ * these, or others that came before. It runs within the forward pass, which frees what it makes.
  */
-export type ExtendKeys = (keys: Tensor, values: Tensor) => readonly [Tensor, Tensor];
+export type Attend = (q: Tensor, k: Tensor, v: Tensor, options: AttendOptions) => Tensor;
+export interface AttendOptions {
+  /** As `attentionWindow`. */
+  readonly window: number | undefined;
+}
 
 /**
  * The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. `tables` are of the
- * tokens' positions; where others came before them, `extend` has their keys and values.
+ * tokens' positions; `attend` says what they see, by default each the tokens of its window up to its own.
  */
-export const forwardBlock = (parts: BlockParts, x: Tensor, tables: RopeTables, extend?: ExtendKeys): Tensor =>
-  tidy(() => run(parts, x, tables, { extend })!);
+export const forwardBlock = (parts: BlockParts, x: Tensor, tables: RopeTables, attend?: Attend): Tensor =>
+  tidy(() => run(parts, x, tables, { attend })!);
 
 /**
  * The block's outputs as the next linear map reads them, `[tokens, hidden]`: the residual stream, where `normalised` its
@@ -93,7 +97,7 @@ function run(
   parts: BlockParts,
   x: Tensor,
   tables: RopeTables,
-  { tap, extend }: { readonly tap?: Tap; readonly extend?: ExtendKeys | undefined },
+  { tap, attend }: { readonly tap?: Tap; readonly attend?: Attend | undefined },
 ): Tensor | undefined {
   const [windows, length, hidden] = x.shape as [number, number, number];
   const { inputRotation, residualBasis, outputMap, site, eps } = parts;
@@ -104,7 +108,7 @@ function run(
   const attentionInput = rmsNorm(residual, parts.attentionNorm, eps);
   tap?.see(0, attentionInput);
   if (tap?.last === 0) return undefined;
-  const mixed = mixTokens(parts, attentionInput, tables, windows, extend);
+  const mixed = mixTokens(parts, attentionInput, tables, windows, attend);
   tap?.see(1, mixed, residual);
   if (tap?.last === 1) return undefined;
   residual = residual.add(linear(mixed, site("oProj")));
@@ -129,7 +133,7 @@ function mixTokens(
   rows: Tensor,
   tables: RopeTables,
   windows: number,
-  extend: ExtendKeys = (keys, values) => [keys, values],
+  attend: Attend = attention,
 ): Tensor {
   const { site, heads, headNorms, eps, attentionWindow: window } = parts;
   return tidy(() => {
@@ -141,9 +145,8 @@ function mixTokens(
     };
     const turn = (y: Tensor) => rope(y, tables.cosine, tables.sine);
     const q = turn(project("qProj", count, headNorms?.query));
-    const own = turn(project("kProj", keyValueCount, headNorms?.key));
-    const [k, v] = extend(own, project("vProj", keyValueCount));
-    const mixed = attention(q, k, v, { window });
+    const k = turn(project("kProj", keyValueCount, headNorms?.key));
+    const mixed = attend(q, k, project("vProj", keyValueCount), { window });
     return mixed.transpose(1, 2).reshape([windows * length, count * dim]);
   });
 }

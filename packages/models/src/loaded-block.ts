@@ -24,8 +24,8 @@ import {
 } from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
 import {
+  type Attend,
   type BlockParts,
-  type ExtendKeys,
   forwardBlock,
   groupOf,
   inputGroups,
@@ -275,11 +275,11 @@ export class LoadedBlock implements DecoderBlock {
   }
 
   /**
-   * As {@link forward} for tokens at the positions of `tables`, after others whose keys and values `extend` adds.
+   * As {@link forward} for tokens at the positions of `tables`, which see what `attend` says.
    * @internal
    */
-  forwardAfter(x: Tensor, tables: RopeTables, extend: ExtendKeys): Tensor {
-    return forwardBlock(this.#parts(), x, tables, extend);
+  forwardWith(x: Tensor, tables: RopeTables, attend: Attend): Tensor {
+    return forwardBlock(this.#parts(), x, tables, attend);
   }
 
   /**

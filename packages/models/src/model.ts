@@ -8,7 +8,7 @@ import type {
 import { type Backend, breathe, OptionError, type Tensor, tidy } from "@denoise-rotator/core";
 import type { ActivationStorage } from "./activation-storage.js";
 import { Activations } from "./activations.js";
-import { scoreContinuations } from "./continuations.js";
+import { scoreContinuations } from "./continuations/score-continuations.js";
 import { gatherRows } from "./embedding.js";
 import type { DecoderFamily } from "./families/family.js";
 import { LanguageHead } from "./language-head.js";

@@ -57,6 +57,51 @@ describe("scoreContinuations", () => {
     expect(device.capabilities.allocatedBytes()).toBe(0);
   });
 
+  it("should do so where requests begin alike, whatever the family", async () => {
+    const few = (least: number, most: number) =>
+      fc
+        .array(fc.integer({ min: 0, max: 1 }), { minLength: least, maxLength: most })
+        .map((values) => Int32Array.from(values));
+    const alike = fc
+      .tuple(
+        fc.array(few(1, 30), { minLength: 1, maxLength: 2 }),
+        fc.array(few(1, 4), { minLength: 1, maxLength: 5 }),
+      )
+      .map(([contexts, ends]) =>
+        contexts.flatMap((context) => ends.map((continuation) => ({ context, continuation }))),
+      );
+    for (const model_type of ["llama", "qwen2", "qwen3", "mistral"]) {
+      const differs = { model_type, use_sliding_window: true, sliding_window: 6, max_window_layers: 1 };
+      const device = createCpuBackend();
+      await using model = await openModel(await randomCheckpoint({ differs }), { device });
+      await fc.assert(
+        fc.asyncProperty(alike, async (given) => {
+          const found = await model.scoreContinuations(given);
+          for (const [i, request] of given.entries()) {
+            const { logLikelihood, ...rest } = await expected(model, request);
+            expect(found[i]).toMatchObject(rest);
+            expect(found[i]!.logLikelihood).toBeCloseTo(logLikelihood, 4);
+          }
+        }),
+        { numRuns: 6 },
+      );
+      expect(device.capabilities.allocatedBytes()).toBe(0);
+    }
+  });
+
+  it("should name the request whose values are not finite", async () => {
+    // 3e38 in the residual stream of token 5, doubled by the first block's bias.
+    const edit = (name: string, values: Float32Array) => {
+      if (name.includes("embed_tokens")) values.fill(3e38, 12 * 5, 12 * 6);
+      if (name === "model.layers.1.mlp.down_proj.bias") values.fill(3e38);
+    };
+    await using model = await openModel(await randomCheckpoint({ edit }), { device: createCpuBackend() });
+    const requests = [3, 5].map((id) => ({ context: Int32Array.of(1, id), continuation: Int32Array.of(2) }));
+    await expect(model.scoreContinuations(requests)).rejects.toThrow(
+      "request 1: the outputs of model.layers.1 hold Infinity",
+    );
+  });
+
   it("should call greedy what greedy decoding gives, and nothing else", async () => {
     await using model = await openModel(await randomCheckpoint(), { device: createCpuBackend() });
     const context = Int32Array.of(3, 1, 4);

@@ -1,5 +1,5 @@
-import { type Backend, copyInto, slice, type Tensor, zeros } from "@denoise-rotator/core";
-import type { ExtendKeys } from "../block-forward.js";
+import { attention, type Backend, copyInto, slice, type Tensor, zeros } from "@denoise-rotator/core";
+import type { Attend } from "../block-forward.js";
 
 /** Keys and values of one block for the tokens so far, in place: `[1, groups, capacity, dim]` each. */
 export class KeyValueCache {
@@ -12,15 +12,15 @@ export class KeyValueCache {
     this.#values = zeros([1, groups, capacity, dim], { backend: device });
   }
 
-  /** Writes those of tokens from position `start` on and gives all up to them. */
-  after(start: number): ExtendKeys {
-    return (keys, values) => {
-      const end = start + keys.shape[2]!;
+  /** Attention for tokens from position `start` on, whose keys and values are written here, to all up to them. */
+  after(start: number): Attend {
+    return (q, k, v, options) => {
+      const end = start + k.shape[2]!;
       const extend = (all: Tensor, own: Tensor) => {
         copyInto(slice(all, null, null, [start, end]), own);
         return slice(all, null, null, [0, end]);
       };
-      return [extend(this.#keys, keys), extend(this.#values, values)];
+      return attention(q, extend(this.#keys, k), extend(this.#values, v), options);
     };
   }
 

@@ -97,7 +97,7 @@ export class Sequence {
     for (const [index, block] of blocks.entries()) {
       using x = hidden;
       signal?.throwIfAborted();
-      hidden = block.forwardAfter(x, { cosine, sine }, this.#caches[index]!.after(start));
+      hidden = block.forwardWith(x, { cosine, sine }, this.#caches[index]!.after(start));
       if (ids.length > 1) await breathe();
     }
     return hidden;
