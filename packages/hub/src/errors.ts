@@ -9,7 +9,11 @@ export type HubErrorCode =
   | "OUTPUT_EXISTS"
   | "OUTPUT_REFUSED"
   | "NOT_WRITABLE"
-  | "WRITE_FAILED";
+  | "WRITE_FAILED"
+  | "ACCESS_DENIED"
+  | "UNREACHABLE"
+  | "OFFLINE"
+  | "CORRUPT";
 
 /** A byte source or an output that cannot be used; the message names the file or address and what to do. */
 export class HubError extends Error {

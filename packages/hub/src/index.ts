@@ -1,6 +1,11 @@
 export { atomicWriteFile } from "./atomic-write.js";
 export * from "./browser.js";
 export { fileSource } from "./file-source.js";
+export type { Patience } from "./huggingface/hub-connection.js";
+export type { RepositoryFile } from "./huggingface/hub-listing.js";
+export { type HubName, parseHubName, type RepositoryType } from "./huggingface/hub-name.js";
+export { type HubProgress, HubRepository, type OpenRepositoryOptions } from "./huggingface/hub-repository.js";
+export { type Environment, type HubSettings, hubSettings } from "./huggingface/hub-settings.js";
 export { OutputDirectory, type OutputDirectoryOptions } from "./output-directory.js";
 export { type ScratchExtent, ScratchFile } from "./scratch-file.js";
 export { temporaryPath } from "./temporary-path.js";
