@@ -15,6 +15,7 @@ export {
 } from "./decoder-config.js";
 export { isWeightDType, type StorageDType, storageBits, type WeightDType } from "./dtypes.js";
 export { CheckpointError, type CheckpointErrorCode } from "./errors.js";
+export { fetchCheckpoint } from "./fetch-checkpoint.js";
 export { type BlockSize, blockSizes, type GgufType, ggufTypes } from "./gguf/block-types.js";
 export { configFromGguf } from "./gguf/config-from-gguf.js";
 export { dequantize } from "./gguf/dequantize.js";

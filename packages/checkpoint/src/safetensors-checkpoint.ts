@@ -10,7 +10,7 @@ import { missingTensor } from "./suggest.js";
 import { openTokenizer, type Tokenizer } from "./tokenizer.js";
 
 /** Files beside the weights that belong to a model. */
-const companions = [
+export const companionFiles: readonly string[] = [
   ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
   ...["vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "generation_config.json"],
   ...["LICENSE", "LICENSE.txt", "NOTICE", "USE_POLICY.md"],
@@ -108,7 +108,7 @@ export class SafetensorsCheckpoint implements Checkpoint {
   }
 
   async *companions(): AsyncGenerator<CompanionFile> {
-    for (const name of companions) {
+    for (const name of companionFiles) {
       const source = await openIfPresent(this.path, name, this.#openSource);
       if (!source) continue;
       try {

@@ -6,6 +6,7 @@ export type { RepositoryFile } from "./huggingface/hub-listing.js";
 export { type HubName, parseHubName, type RepositoryType } from "./huggingface/hub-name.js";
 export { type HubProgress, HubRepository, type OpenRepositoryOptions } from "./huggingface/hub-repository.js";
 export { type Environment, type HubSettings, hubSettings } from "./huggingface/hub-settings.js";
+export { snapshotCommit } from "./huggingface/repository-cache.js";
 export { OutputDirectory, type OutputDirectoryOptions } from "./output-directory.js";
 export { type ScratchExtent, ScratchFile } from "./scratch-file.js";
 export { temporaryPath } from "./temporary-path.js";

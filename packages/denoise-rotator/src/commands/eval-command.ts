@@ -7,7 +7,7 @@ import { openBackend } from "../pipeline/backends.js";
 import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { evaluationNotes, evaluationTable } from "./evaluation-table.js";
 import { interruptible } from "./interrupt.js";
-import { addEvaluationOptions, integer, jsonOption, list } from "./options.js";
+import { addEvaluationOptions, integer, jsonOption, list, modelArgument } from "./options.js";
 import { createProgress } from "./progress.js";
 
 export interface EvaluateFlags extends BackendFlags {
@@ -35,7 +35,7 @@ export function evalCommand(): Command {
       "Perplexity over fixed windows of held-out text, and zero-shot tasks as lm-evaluation-harness asks them, streaming " +
         "block by block; several models side by side.",
     )
-    .argument("<model...>", "checkpoint directories, .gguf files, or tiny");
+    .argument("<model...>", modelArgument);
   return addTaskOptions(command)
     .option("--samples", "keep what every window and row came to in --json, for compare")
     .addOption(jsonOption())

@@ -1,23 +1,30 @@
 import { type DecoderConfig, formatPackedPattern } from "@denoise-rotator/checkpoint";
 import { Command } from "commander";
 import { openBackend } from "../pipeline/backends.js";
+import { fetchOptions } from "../pipeline/fetch-options.js";
 import { openNamedModel } from "../pipeline/named-model.js";
-import { jsonOption } from "./options.js";
+import { interruptible } from "./interrupt.js";
+import { jsonOption, modelArgument } from "./options.js";
+import { createProgress } from "./progress.js";
 import { formatTable } from "./tables.js";
 
 export function inspectCommand(): Command {
   return new Command("inspect")
     .summary("what a checkpoint holds")
     .description("Architecture, tensors and the sparsity of every linear layer, read by ranges.")
-    .argument("<model>", "checkpoint directory, .gguf file, or tiny")
+    .argument("<model>", modelArgument)
     .addOption(jsonOption())
     .action(runInspect);
 }
 
 async function runInspect(name: string, { json }: { json?: boolean }): Promise<void> {
+  const progress = createProgress(json ?? false);
+  const { signal, restore } = interruptible();
   const device = await openBackend("cpu");
   try {
-    await using model = await openNamedModel(name, device);
+    const fetching = fetchOptions({ onProgress: progress.update, onNotice: progress.note, signal });
+    await using model = await openNamedModel(name, device, fetching);
+    progress.stop();
     const { checkpoint, config, family } = model;
     const tensors = [];
     for (const tensor of checkpoint.names) {
@@ -59,6 +66,8 @@ async function runInspect(name: string, { json }: { json?: boolean }): Promise<v
         `${formatTable(["tensor", "dtype", "shape", "zeros"], rows)}\n`,
     );
   } finally {
+    progress.stop();
+    restore();
     await device.dispose();
   }
 }

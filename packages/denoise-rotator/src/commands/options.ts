@@ -1,6 +1,10 @@
 import { parsePattern } from "@denoise-rotator/contracts";
 import { type Command, InvalidArgumentError, Option } from "commander";
 
+/** What a model can be named by, for the help. */
+export const modelArgument =
+  "checkpoint directory, .gguf file, org/name[@revision] or org/name/file.gguf on the Hugging Face Hub, or tiny";
+
 /** Parsers for commander: what they throw becomes a usage error that names the option. */
 export function integer(least: number) {
   return (text: string): number => {

@@ -8,7 +8,7 @@ import { pruneModel } from "../pipeline/prune-model.js";
 import type { RunRecord } from "../pipeline/run-record.js";
 import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
-import { addEvaluationOptions, integer, jsonOption, list, sparsity } from "./options.js";
+import { addEvaluationOptions, integer, jsonOption, list, modelArgument, sparsity } from "./options.js";
 import { createProgress } from "./progress.js";
 import { addQualityOptions } from "./quality-options.js";
 import { addRotationOptions } from "./rotation-options.js";
@@ -30,9 +30,10 @@ export function pruneCommand(): Command {
     .summary("rotate, prune and save a checkpoint")
     .description(
       "Learns rotations that concentrate importance on few weights, merges them, prunes, and writes a checkpoint " +
-        "in the Hugging Face layout with a run.json beside it. MODEL is a directory, a GGUF file, or `tiny` for the embedded model.",
+        "in the Hugging Face layout with a run.json beside it. MODEL is a directory, a GGUF file, org/name on the Hugging Face Hub, or " +
+        "`tiny` for the embedded model.",
     )
-    .argument("<model>", "checkpoint directory, .gguf file, or tiny")
+    .argument("<model>", modelArgument)
     .option(
       "--pruner <name>",
       `${prunerNames().join(", ")}, or a module of yours (./my-pruner.mjs)`,
@@ -100,6 +101,7 @@ async function runPrune(model: string, flags: PruneFlags): Promise<void> {
       ...(seqlen === undefined ? {} : { sequenceLength: seqlen }),
       ...(evalText === undefined ? {} : { evaluationText: evalText }),
       onProgress: progress.update,
+      onNotice: progress.note,
       signal,
     });
     progress.stop();

@@ -100,6 +100,8 @@ export interface PruneOptions extends BackendTuning {
   /** File that keeps the learned rotations. */
   readonly saveRotation?: string;
   readonly onProgress?: (event: ProgressEvent) => void;
+  /** Told what does not stop the work, such as a download that is tried again. */
+  readonly onNotice?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 

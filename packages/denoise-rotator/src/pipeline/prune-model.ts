@@ -1,13 +1,14 @@
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parsePattern } from "@denoise-rotator/contracts";
-import { atomicWriteFile, OutputDirectory } from "@denoise-rotator/hub";
+import { atomicWriteFile, OutputDirectory, snapshotCommit } from "@denoise-rotator/hub";
 import { calibrate, type Model, type SitePacking, sampleWindows } from "@denoise-rotator/models";
 import { createPruner, type Pruner } from "@denoise-rotator/pruners";
 import { allocate } from "./allocate.js";
 import { borrowBackend } from "./backends.js";
 import { blockContext, type RunContext } from "./context.js";
 import { evaluate } from "./evaluate.js";
+import { fetchOptions } from "./fetch-options.js";
 import { openNamedModel } from "./named-model.js";
 import {
   needsDenseStream,
@@ -33,7 +34,7 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
   const started = performance.now();
   const backend = await borrowBackend(request.backend ?? "wasm", request);
   try {
-    await using model = await openNamedModel(request.model, backend.device);
+    await using model = await openNamedModel(request.model, backend.device, fetchOptions(request));
     const { pruner: wanted = "sparsegpt" } = request;
     const pruner = typeof wanted === "object" ? wanted : createPruner(wanted, {});
     const { pattern, ...options } = resolveOptions(request, pruner, model.contextLength);
@@ -106,6 +107,7 @@ class PruneRun {
       command: "prune",
       options,
       model: {
+        commit: snapshotCommit(this.#model.checkpoint.path) ?? null,
         family: this.#model.family.modelType,
         rotatedBefore: this.#model.config.rotated,
         tiedEmbeddings: {

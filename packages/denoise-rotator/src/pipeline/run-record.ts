@@ -14,6 +14,8 @@ export interface RunRecord {
   readonly command: "prune";
   readonly options: ResolvedOptions;
   readonly model: {
+    /** Commit of the Hub that it was fetched from, else `null`. */
+    readonly commit: string | null;
     /** `model_type` of its family, such as `qwen2`. */
     readonly family: string;
     /** Whether it came with changes of basis between its blocks. */

@@ -10,6 +10,10 @@ import type { RepositoryType } from "./hub-name.js";
 const commitForm = /^[0-9a-f]{40}$/;
 export const isCommit = (text: unknown): text is string => typeof text === "string" && commitForm.test(text);
 
+/** The commit that a path inside the cache belongs to; undefined for other paths. */
+export const snapshotCommit = (path: string): string | undefined =>
+  /[/\\](?:models|datasets)--[^/\\]+[/\\]snapshots[/\\]([0-9a-f]{40})(?:[/\\]|$)/.exec(path)?.[1];
+
 /**
  * What the machine's Hugging Face cache holds of one repository: `refs/<revision>` names a commit,
  * `snapshots/<commit>/<path>` is a link to `blobs/<checksum>`. The Python client reads and writes the same.

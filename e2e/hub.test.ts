@@ -1,0 +1,149 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type HubServer, serveHub, sha256 } from "@denoise-rotator/testing/hub-server";
+import { modelDirectory } from "@denoise-rotator/tiny-llama";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cli, quick } from "./command-line.js";
+
+const read = (file: string) => new Uint8Array(readFileSync(join(modelDirectory, file)));
+const weights = read("model.safetensors");
+/** The embedded model, beside what other tools would find in its repository. */
+const files = {
+  "config.json": read("config.json"),
+  "tokenizer.json": read("tokenizer.json"),
+  "tokenizer_config.json": "{}",
+  "model.safetensors": weights,
+  "pytorch_model.bin": "the same weights again",
+  "original/consolidated.pth": "and again",
+  "README.md": "# tiny",
+};
+
+let folder: string;
+let server: HubServer;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "denoise-rotator-hub-"));
+  server = await serveHub([
+    { name: "org/tiny", files, revisions: ["main", "v1"] },
+    { name: "org/gguf", files: { "README.md": "", "a-q4.gguf": "GGUF" } },
+    { name: "org/pickled", files: { "config.json": "{}", "pytorch_model.bin": "" } },
+    { name: "org/gated", files, gated: true },
+  ]);
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command line against the local Hub, which lives in this process. */
+function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Result> {
+  const cache = join(folder, "cache");
+  const env = {
+    ...process.env,
+    HF_HOME: folder,
+    HF_HUB_CACHE: cache,
+    HF_ENDPOINT: server.url,
+    ...environment,
+  };
+  const child = spawn(process.execPath, [cli, ...args], { cwd: folder, env });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve) => child.on("close", (status) => resolve({ status, stdout, stderr })));
+}
+
+describe("a model on the Hub", () => {
+  it("should be fetched once by processes that start together, though the connection is cut", async () => {
+    server.fail("/model.safetensors", { kind: "cut", after: 2_000_000 }, { kind: "cut", after: 2_000_000 });
+    const results = await Promise.all([1, 2, 3].map(() => run(["inspect", "org/tiny@v1", "--json"])));
+    for (const { status, stderr, stdout } of results) {
+      expect(stderr).toBe("");
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ model: "org/tiny@v1", family: "llama" });
+    }
+    const repository = join(folder, "cache", "models--org--tiny");
+    const blobs = readdirSync(join(repository, "blobs"));
+    expect(blobs).toHaveLength(4);
+    expect(sha256(new Uint8Array(readFileSync(join(repository, "blobs", sha256(weights)))))).toBe(
+      sha256(weights),
+    );
+    const snapshot = readdirSync(join(repository, "snapshots", server.commit("org/tiny")));
+    expect(snapshot.sort()).toEqual([
+      "config.json",
+      "model.safetensors",
+      "tokenizer.json",
+      "tokenizer_config.json",
+    ]);
+  });
+
+  it("should be pruned by its name, and evaluated without a network", { timeout: 180_000 }, async () => {
+    const out = join(folder, "pruned");
+    const pruned = await run(["prune", "org/tiny", "--out", out, "--rotate", "none", ...quick]);
+    expect(pruned.stderr).toBe("");
+    const record = JSON.parse(pruned.stdout);
+    expect(record.options.model).toBe("org/tiny");
+    expect(record.model.commit).toBe(server.commit("org/tiny"));
+    expect(readdirSync(out)).toContain("tokenizer.json");
+    server.requests.length = 0;
+    const flags = ["--seqlen", "32", "--eval-windows", "1", "--json"];
+    const evaluated = await run(["eval", "org/tiny", ...flags], { HF_HUB_OFFLINE: "1" });
+    expect(evaluated.stderr).toBe("");
+    expect(JSON.parse(evaluated.stdout).perplexity).toBeGreaterThan(1);
+    expect(server.requests).toEqual([]);
+  });
+
+  it("should give way to a directory of the same name", async () => {
+    mkdirSync(join(folder, "org", "tiny"), { recursive: true });
+    const { status, stderr } = await run(["inspect", "org/tiny"]);
+    rmSync(join(folder, "org"), { recursive: true });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/error: org\/tiny: has no config\.json; is it a checkpoint directory\?/);
+  });
+
+  it("should be missed with both readings of its name, and what to do", async () => {
+    const cases: [string, RegExp, Record<string, string>?][] = [
+      [
+        "org/none",
+        /org\/none: no such directory or file here; on the Hub, org\/none: http.* has no such repository.*HF_TOKEN/,
+      ],
+      ["./org/tiny", /\.\/org\/tiny: no such directory or file here, and no name on the Hub \(org\/name/],
+      [
+        "org/gguf",
+        /org\/gguf: has neither model\.safetensors .* name one of its GGUF files, e\.g\. org\/gguf\/a-q4\.gguf/,
+      ],
+      [
+        "org/pickled",
+        /org\/pickled: has neither .* but pytorch_model\.bin; formats that can run code are not read/,
+      ],
+      [
+        "org/gated",
+        /on the Hub, org\/gated: the repository is gated; accept its licence at .*org\/gated and set HF_TOKEN/,
+      ],
+      ["org/tiny@v7", /org\/tiny: has no revision "v7"/],
+      [
+        "org/other",
+        /org\/other: revision "main" is not in the cache .* hf download org\/other/,
+        { HF_HUB_OFFLINE: "1" },
+      ],
+    ];
+    for (const [name, message, environment] of cases) {
+      const { status, stdout, stderr } = await run(["inspect", name], environment);
+      expect(stderr).toMatch(message);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+      expect(stdout).toBe("");
+      expect(status).toBe(1);
+    }
+  });
+});
