@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type HubServer, serveHub, sha256 } from "@denoise-rotator/testing/hub-server";
 import { modelDirectory } from "@denoise-rotator/tiny-llama";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cli, quick } from "./command-line.js";
+import { cli } from "./command-line.js";
 
 const read = (file: string) => new Uint8Array(readFileSync(join(modelDirectory, file)));
 const weights = read("model.safetensors");
@@ -20,16 +20,14 @@ const files = {
   "README.md": "# tiny",
 };
 
+/** Flags of the shortest run there is. */
+const least = ["--pruner", "magnitude", "--rotate", "none", "--samples", "1", "--seqlen", "8", "--json"];
+
 let folder: string;
 let server: HubServer;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "denoise-rotator-hub-"));
-  server = await serveHub([
-    { name: "org/tiny", files, revisions: ["main", "v1"] },
-    { name: "org/gguf", files: { "README.md": "", "a-q4.gguf": "GGUF" } },
-    { name: "org/pickled", files: { "config.json": "{}", "pytorch_model.bin": "" } },
-    { name: "org/gated", files, gated: true },
-  ]);
+  server = await serveHub([{ name: "org/tiny", files, revisions: ["main", "v1"] }]);
 });
 afterAll(async () => {
   await server.close();
@@ -90,7 +88,7 @@ describe("a model on the Hub", () => {
 
   it("should be pruned by its name, and evaluated without a network", { timeout: 180_000 }, async () => {
     const out = join(folder, "pruned");
-    const pruned = await run(["prune", "org/tiny", "--out", out, "--rotate", "none", ...quick]);
+    const pruned = await run(["prune", "org/tiny", "--out", out, ...least]);
     expect(pruned.stderr).toBe("");
     const record = JSON.parse(pruned.stdout);
     expect(record.options.model).toBe("org/tiny");
@@ -114,29 +112,9 @@ describe("a model on the Hub", () => {
 
   it("should be missed with both readings of its name, and what to do", async () => {
     const cases: [string, RegExp, Record<string, string>?][] = [
-      [
-        "org/none",
-        /org\/none: no such directory or file here; on the Hub, org\/none: http.* has no such repository.*HF_TOKEN/,
-      ],
+      ["org/none", /org\/none: no such directory or file here; on the Hub, org\/none: .* no such repository/],
       ["./org/tiny", /\.\/org\/tiny: no such directory or file here, and no name on the Hub \(org\/name/],
-      [
-        "org/gguf",
-        /org\/gguf: has neither model\.safetensors .* name one of its GGUF files, e\.g\. org\/gguf\/a-q4\.gguf/,
-      ],
-      [
-        "org/pickled",
-        /org\/pickled: has neither .* but pytorch_model\.bin; formats that can run code are not read/,
-      ],
-      [
-        "org/gated",
-        /on the Hub, org\/gated: the repository is gated; accept its licence at .*org\/gated and set HF_TOKEN/,
-      ],
-      ["org/tiny@v7", /org\/tiny: has no revision "v7"/],
-      [
-        "org/other",
-        /org\/other: revision "main" is not in the cache .* hf download org\/other/,
-        { HF_HUB_OFFLINE: "1" },
-      ],
+      ["org/other", /org\/other: revision "main" is not in the cache/, { HF_HUB_OFFLINE: "1" }],
     ];
     for (const [name, message, environment] of cases) {
       const { status, stdout, stderr } = await run(["inspect", name], environment);

@@ -114,6 +114,7 @@ export async function evaluateModels(
         samples,
         progress: (event) =>
           progress.update(names.length > 1 ? { ...event, stage: `${name}: ${event.stage}` } : event),
+        onNotice: progress.note,
         signal,
       });
       found.push(evaluation);

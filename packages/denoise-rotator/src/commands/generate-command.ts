@@ -7,10 +7,11 @@ import {
 } from "@denoise-rotator/models";
 import { Command } from "commander";
 import { openBackend } from "../pipeline/backends.js";
+import { fetchOptions } from "../pipeline/fetch-options.js";
 import { openNamedModel } from "../pipeline/named-model.js";
 import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
-import { integer, jsonOption, nonNegative, share, texts } from "./options.js";
+import { integer, jsonOption, modelArgument, nonNegative, share, texts } from "./options.js";
 import { createProgress } from "./progress.js";
 
 interface GenerateFlags extends BackendFlags {
@@ -31,7 +32,7 @@ export function generateCommand(): Command {
       "Writes on from a prompt, to standard output as it comes. All weights are in memory, in float32; the command says how " +
         "much that takes and refuses what does not fit. Without --temperature the likeliest token is taken each time.",
     )
-    .argument("<model>", "checkpoint directory, .gguf file, or tiny")
+    .argument("<model>", modelArgument)
     .requiredOption(
       "--prompt <text>",
       "what to write on from; the tokenizer puts its beginning token before it",
@@ -55,7 +56,8 @@ async function runGenerate(name: string, flags: GenerateFlags): Promise<void> {
   const { signal, restore } = interruptible();
   const device = await openBackend(flags.backend, flags);
   try {
-    await using model = await openNamedModel(name, device);
+    const fetching = fetchOptions({ onProgress: progress.update, onNotice: progress.note, signal });
+    await using model = await openNamedModel(name, device, fetching);
     const prompt = (await model.tokenizer).encode(flags.prompt, { addSpecialTokens: true });
     checkPrompt(prompt, model.contextLength);
     const capacity = Math.min(model.contextLength, prompt.length + flags.maxTokens);

@@ -6,6 +6,7 @@ import type {
   PerplexityResult,
 } from "@denoise-rotator/evaluators";
 import { evaluate } from "../pipeline/evaluate.js";
+import { fetchOptions } from "../pipeline/fetch-options.js";
 import { openNamedModel } from "../pipeline/named-model.js";
 import type { ProgressEvent } from "../pipeline/options.js";
 import { packageVersions } from "../pipeline/run-record.js";
@@ -28,6 +29,8 @@ export interface EvaluateModelOptions {
   /** Keep what every window and row came to, for `compare`. */
   readonly samples: boolean;
   readonly progress?: (event: ProgressEvent) => void;
+  /** Told what does not stop the work, such as a download that is tried again. */
+  readonly onNotice?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -51,7 +54,7 @@ export async function evaluateModel(
   options: EvaluateModelOptions,
 ): Promise<ModelEvaluation> {
   const { evaluators, data, limit, fewShot, samples, signal } = options;
-  await using model = await openNamedModel(name, device);
+  await using model = await openNamedModel(name, device, fetchOptions({ ...options, onProgress: options.progress }));
   const { perplexity } = options;
   const windowValues: number[] = [];
   const result =

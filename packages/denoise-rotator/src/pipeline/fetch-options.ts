@@ -1,5 +1,5 @@
 import type { HubProgress, OpenRepositoryOptions } from "@denoise-rotator/hub";
-import type { PruneOptions } from "./options.js";
+import type { ProgressEvent } from "./options.js";
 
 /** How files come from the Hub: progress, notices, abort, settings. */
 export type FetchOptions = Omit<OpenRepositoryOptions, "type">;
@@ -8,7 +8,11 @@ export type FetchOptions = Omit<OpenRepositoryOptions, "type">;
 const worthTelling = 2 ** 20;
 
 /** Downloads as a stage of a run, in steps of 5 %. */
-export function fetchOptions(run: Pick<PruneOptions, "onProgress" | "onNotice" | "signal">): FetchOptions {
+export function fetchOptions(run: {
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+  readonly onNotice?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}): FetchOptions {
   const onProgress = ({ repository, file, bytes, totalBytes }: HubProgress): void => {
     if (totalBytes < worthTelling) return;
     const percent = Math.floor((20 * bytes) / totalBytes) * 5;

@@ -29,7 +29,7 @@ export const sameImportance = "same";
 
 /** What a `prune` run is asked to do; everything but `model` has a default. */
 export interface PruneOptions extends BackendTuning {
-  /** A checkpoint directory, a GGUF file, or `tiny` for the embedded model. */
+  /** A checkpoint directory, a GGUF file, a name on the Hugging Face Hub (`org/name`), or `tiny` for the embedded model. */
   readonly model: string;
   /** A registered name, or a pruner of your own. Default `sparsegpt`. */
   readonly pruner?: string | Pruner;

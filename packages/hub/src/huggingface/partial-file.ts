@@ -88,11 +88,14 @@ export class PartialFile {
     return this.#length === this.#size && this.#hash.copy().digest("hex") === this.#etag;
   }
 
-  /** Flushes the file and gives it the blob's name. */
+  /** Flushes the file and gives it the blob's name; other parts of the blob that nobody is at are removed. */
   async finish(): Promise<void> {
     await this.#handle.sync();
     await this.#close();
     await rename(this.#path, this.#blob);
+    for (const left of await partialsOf(this.#blob)) {
+      if (!(await isBusy(left))) await rm(left, { force: true });
+    }
   }
 
   /** Leaves what is there to whoever comes next; after `finish` it does nothing. */
