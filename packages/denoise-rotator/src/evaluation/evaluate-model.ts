@@ -54,7 +54,11 @@ export async function evaluateModel(
   options: EvaluateModelOptions,
 ): Promise<ModelEvaluation> {
   const { evaluators, data, limit, fewShot, samples, signal } = options;
-  await using model = await openNamedModel(name, device, fetchOptions({ ...options, onProgress: options.progress }));
+  await using model = await openNamedModel(
+    name,
+    device,
+    fetchOptions({ ...options, onProgress: options.progress }),
+  );
   const { perplexity } = options;
   const windowValues: number[] = [];
   const result =
