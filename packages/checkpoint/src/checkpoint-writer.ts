@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { atomicWriteFile } from "@denoise-rotator/hub";
 import { CheckpointError } from "./errors.js";
@@ -15,6 +15,11 @@ export interface CheckpointWriterOptions {
   maxShardBytes?: number;
   /** Added to every file's `__metadata__`, where `format` is `"pt"`. */
   metadata?: Readonly<Record<string, string>>;
+  /**
+   * Tensors that an earlier writer of the same entries wrote into `directory`, and flushed by `sync`, before it was given up.
+   * With it, empty at first, what is given up stays for the next one.
+   */
+  written?: readonly string[];
 }
 
 /** Entries by file name, in the order of the files. */
@@ -68,6 +73,9 @@ export class CheckpointWriter implements AsyncDisposable {
   readonly #fileOf = new Map<string, string>();
   readonly #writers = new Map<string, Promise<SafetensorsWriter>>();
   readonly #finished = new Set<string>();
+  /** Tensors that are whole. */
+  readonly #written: Set<string>;
+  readonly #kept: boolean;
   #open = true;
 
   private constructor(
@@ -75,11 +83,14 @@ export class CheckpointWriter implements AsyncDisposable {
     layout: CheckpointLayout,
     metadata: Readonly<Record<string, string>>,
     packed: ReadonlyMap<string, CheckpointEntry>,
+    written: readonly string[] | undefined,
   ) {
     this.directory = directory;
     this.layout = layout;
     this.#metadata = metadata;
     this.#packed = packed;
+    this.#written = new Set(written);
+    this.#kept = written !== undefined;
     for (const [file, entries] of layout) {
       for (const { name } of entries) {
         if (this.#fileOf.has(name)) {
@@ -100,8 +111,21 @@ export class CheckpointWriter implements AsyncDisposable {
     const layout = nameShards(planShards(stored, options.maxShardBytes));
     const packed = new Map(entries.flatMap((entry) => (entry.packed ? [[entry.name, entry]] : [])));
     const patterns = new Map([...packed].map(([name, entry]) => [name, entry.packed!]));
-    const metadata = { ...options.metadata, ...(packed.size > 0 ? packedMetadata(patterns) : {}) };
-    return new CheckpointWriter(directory, layout, { ...metadata, format: "pt" }, packed);
+    const described = packed.size > 0 ? packedMetadata(patterns) : {};
+    const metadata = { ...options.metadata, ...described, format: "pt" };
+    const writer = new CheckpointWriter(directory, layout, metadata, packed, options.written);
+    await writer.#findFinished();
+    return writer;
+  }
+
+  /** Names of the tensors that are whole, as `written` of the next writer takes them once `sync` has resolved. */
+  get written(): string[] {
+    return [...this.#written];
+  }
+
+  /** Flushes what was written so far to the disk. */
+  async sync(): Promise<void> {
+    for (const [file, writer] of this.#writers) if (!this.#finished.has(file)) await (await writer).sync();
   }
 
   /** Writes a whole tensor, as `SafetensorsWriter.write` does; a packed weight by its values `[out, in]`. */
@@ -110,6 +134,7 @@ export class CheckpointWriter implements AsyncDisposable {
     if (packed) return this.#writePacked(packed, 0, data);
     const writer = await this.#writer(name);
     await writer.write(name, data);
+    this.#written.add(name);
     await this.#finishIfComplete(name, writer);
   }
 
@@ -119,6 +144,7 @@ export class CheckpointWriter implements AsyncDisposable {
     if (packed) return this.#writePacked(packed, begin, data);
     const writer = await this.#writer(name);
     await writer.writeRows(name, begin, data);
+    if (writer.has(name)) this.#written.add(name);
     await this.#finishIfComplete(name, writer);
   }
 
@@ -134,11 +160,12 @@ export class CheckpointWriter implements AsyncDisposable {
     this.#open = false;
   }
 
-  /** Removes every file written. After `finish`, or a second time, it does nothing. */
+  /** Removes every file written, unless `written` was given. After `finish`, or a second time, it does nothing. */
   async abort(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
     for (const writer of this.#writers.values()) await (await writer.catch(() => undefined))?.abort();
+    if (this.#kept) return;
     for (const file of this.#finished) await rm(join(this.directory, file), { force: true });
   }
 
@@ -175,9 +202,22 @@ export class CheckpointWriter implements AsyncDisposable {
   }
 
   #start(file: string, entries: readonly WriteEntry[]): Promise<SafetensorsWriter> {
-    const writer = createSafetensors(join(this.directory, file), entries, { metadata: this.#metadata });
+    const writer = createSafetensors(join(this.directory, file), entries, {
+      metadata: this.#metadata,
+      ...(this.#kept ? { written: this.#written } : {}),
+    });
     this.#writers.set(file, writer);
     return writer;
+  }
+
+  /** Files that an earlier writer completed and put into place. */
+  async #findFinished(): Promise<void> {
+    if (!this.#kept) return;
+    for (const [file, entries] of this.layout) {
+      if (!entries.every(({ name }) => this.#written.has(name))) continue;
+      const there = await stat(join(this.directory, file)).catch(() => undefined);
+      if (there) this.#finished.add(file);
+    }
   }
 
   async #finishIfComplete(name: string, writer: SafetensorsWriter): Promise<void> {

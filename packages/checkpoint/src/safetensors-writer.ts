@@ -1,7 +1,9 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { temporaryPath } from "@denoise-rotator/hub";
+import { dirname } from "node:path";
+import { syncDirectory, temporaryPath } from "@denoise-rotator/hub";
 import { isWeightDType, storageBits } from "./dtypes.js";
 import { CheckpointError } from "./errors.js";
+import { openPart, writeFailed, writeFully } from "./part-file.js";
 import type { TensorInfo } from "./safetensors-header.js";
 import { planLayout, type SafetensorsLayout, type WriteEntry } from "./safetensors-layout.js";
 import { missingTensor } from "./suggest.js";
@@ -9,12 +11,15 @@ import { checkStorable, encodeWeights, weightBytes } from "./weight-codec.js";
 
 /** Values converted at once, which bounds the memory a write needs. */
 const chunkValues = 2 ** 22;
-/** Node writes at most 2³¹ − 1 bytes at once. */
-const writeAtOnce = 2 ** 30;
 
 export interface SafetensorsWriterOptions {
   /** The header's `__metadata__`. */
   metadata?: Readonly<Record<string, string>>;
+  /**
+   * Names of tensors that an earlier writer of the same entries wrote, and flushed by `sync`, before it was given up. With it,
+   * empty at first, what is given up stays beside `path` for the next one.
+   */
+  written?: ReadonlySet<string>;
 }
 
 /**
@@ -27,6 +32,8 @@ export async function createSafetensors(
   options: SafetensorsWriterOptions = {},
 ): Promise<SafetensorsWriter> {
   const layout = planLayout(path, entries, options.metadata ?? {});
+  const { written } = options;
+  if (written) return new SafetensorsWriter(path, await openPart(path, layout, written), layout, written);
   const temporary = temporaryPath(path);
   let handle: FileHandle | undefined;
   try {
@@ -38,7 +45,7 @@ export async function createSafetensors(
     await rm(temporary, { force: true });
     throw writeFailed(path, cause);
   }
-  return new SafetensorsWriter(path, temporary, handle, layout);
+  return new SafetensorsWriter(path, { handle, temporary }, layout);
 }
 
 /** A safetensors file being written; see `createSafetensors`. Leaving its `await using` scope unfinished aborts. */
@@ -46,6 +53,8 @@ export class SafetensorsWriter implements AsyncDisposable {
   readonly path: string;
   readonly #temporary: string;
   readonly #handle: FileHandle;
+  /** Whether what is given up stays. */
+  readonly #kept: boolean;
   readonly #tensors: ReadonlyMap<string, TensorInfo>;
   /** Bytes written so far of the tensors not yet complete. */
   readonly #pending: Map<string, number>;
@@ -54,17 +63,29 @@ export class SafetensorsWriter implements AsyncDisposable {
   #open = true;
 
   /** @internal Use `createSafetensors`. */
-  constructor(path: string, temporary: string, handle: FileHandle, layout: SafetensorsLayout) {
+  constructor(
+    path: string,
+    file: { readonly handle: FileHandle; readonly temporary: string },
+    layout: SafetensorsLayout,
+    written?: ReadonlySet<string>,
+  ) {
     this.path = path;
-    this.#temporary = temporary;
-    this.#handle = handle;
+    this.#temporary = file.temporary;
+    this.#handle = file.handle;
+    this.#kept = written !== undefined;
     this.#tensors = layout.tensors;
-    this.#pending = new Map([...layout.tensors.keys()].map((name) => [name, 0]));
+    const missing = [...layout.tensors.keys()].filter((name) => !written?.has(name));
+    this.#pending = new Map(missing.map((name) => [name, 0]));
   }
 
   /** Whether every tensor has been written, and every write has ended well. */
   get complete(): boolean {
     return this.#pending.size === 0 && this.#running === 0 && this.#failure === undefined;
+  }
+
+  /** Whether all of a tensor was given to `write` or `writeRows`, now or by an earlier writer. */
+  has(name: string): boolean {
+    return this.#tensors.has(name) && !this.#pending.has(name);
   }
 
   /**
@@ -108,6 +129,16 @@ export class SafetensorsWriter implements AsyncDisposable {
     await this.#append(name, info, data);
   }
 
+  /** Flushes what was written so far to the disk. */
+  async sync(): Promise<void> {
+    this.#checkOpen();
+    try {
+      await this.#handle.datasync();
+    } catch (cause) {
+      throw writeFailed(this.path, cause);
+    }
+  }
+
   /** Flushes the file and gives it its name. A tensor that was not written is an error. */
   async finish(): Promise<void> {
     this.#checkOpen();
@@ -128,18 +159,19 @@ export class SafetensorsWriter implements AsyncDisposable {
       await this.#handle.sync();
       await this.#handle.close();
       await rename(this.#temporary, this.path);
+      await syncDirectory(dirname(this.path));
     } catch (cause) {
-      await rm(this.#temporary, { force: true });
+      if (!this.#kept) await rm(this.#temporary, { force: true });
       throw writeFailed(this.path, cause);
     }
   }
 
-  /** Removes what was written. After `finish`, or a second time, it does nothing. */
+  /** Removes what was written, unless `written` was given. After `finish`, or a second time, it does nothing. */
   async abort(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
     await this.#handle.close();
-    await rm(this.#temporary, { force: true });
+    if (!this.#kept) await rm(this.#temporary, { force: true });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -212,22 +244,3 @@ function valueBytes(where: string, { dtype }: TensorInfo): number {
 
 const rowsOutOfOrder = (where: string): CheckpointError =>
   new CheckpointError("INCOMPLETE", `${where} must be written row after row, from the first on`);
-
-async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) {
-    const count = Math.min(bytes.length - written, writeAtOnce);
-    written += (await handle.write(bytes, written, count, position + written)).bytesWritten;
-  }
-}
-
-function writeFailed(path: string, cause: unknown): CheckpointError {
-  const code = (cause as { code?: unknown } | null)?.code ?? "unknown";
-  return new CheckpointError(
-    "WRITE_FAILED",
-    `${path}: cannot be written (${code}); is the disk full or read-only?`,
-    {
-      cause,
-    },
-  );
-}

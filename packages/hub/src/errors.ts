@@ -6,6 +6,8 @@ export type HubErrorCode =
   | "NO_RANGE_SUPPORT"
   | "SOURCE_CHANGED"
   | "CLOSED"
+  | "LOCKED"
+  | "DAMAGED"
   | "OUTPUT_EXISTS"
   | "OUTPUT_REFUSED"
   | "NOT_WRITABLE"

@@ -1,4 +1,5 @@
-export { atomicWriteFile } from "./atomic-write.js";
+export { AppendLog } from "./append-log.js";
+export { atomicWriteFile, syncDirectory } from "./atomic-write.js";
 export * from "./browser.js";
 export { fileSource } from "./file-source.js";
 export type { Patience } from "./huggingface/hub-connection.js";
@@ -8,5 +9,6 @@ export { type HubProgress, HubRepository, type OpenRepositoryOptions } from "./h
 export { type Environment, type HubSettings, hubSettings } from "./huggingface/hub-settings.js";
 export { snapshotCommit } from "./huggingface/repository-cache.js";
 export { OutputDirectory, type OutputDirectoryOptions } from "./output-directory.js";
+export { partialPath, ResumableOutput } from "./resumable-output.js";
 export { type ScratchExtent, ScratchFile } from "./scratch-file.js";
 export { temporaryPath } from "./temporary-path.js";

@@ -1,10 +1,11 @@
-import { type Dirent, rmdirSync, rmSync } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { rmdirSync, rmSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { syncDirectory } from "./atomic-write.js";
 import { HubError } from "./errors.js";
 import { errorCode } from "./node-errors.js";
 import { checkReplaceable, checkWritable, missingFolders } from "./output-checks.js";
+import { exists, syncTree } from "./sync-tree.js";
 import { temporaryPath } from "./temporary-path.js";
 
 export interface OutputDirectoryOptions {
@@ -116,25 +117,5 @@ export class OutputDirectory implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.abort();
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function syncTree(path: string): Promise<void> {
-  const entries: Dirent[] = await readdir(path, { recursive: true, withFileTypes: true });
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    const handle = await open(join(entry.parentPath, entry.name), "r+");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
   }
 }

@@ -1,4 +1,11 @@
 import type { WeightDType } from "@denoise-rotator/checkpoint";
+import {
+  type CalibrationState,
+  loadExit,
+  removeOtherPositions,
+  savePosition,
+  startStreams,
+} from "./calibration-state.js";
 import type { LoadedBlock } from "./loaded-block.js";
 import type { Model } from "./model.js";
 import { ModelOutput } from "./output/model-output.js";
@@ -33,6 +40,12 @@ export interface CalibrateOptions {
    * when the block is written. Default none.
    */
   readonly packed?: SitePacking;
+  /**
+   * Keeps the pass on disk after every block, so that a later call with the same model, windows and options goes on where
+   * this one ended, by whatever death. `out` is then a folder that exists and is filled in place: it is the caller's to tell
+   * complete from incomplete, and to remove.
+   */
+  readonly state?: CalibrationState;
   /** Most bytes of one file of weights; default 5 · 10⁹. */
   readonly maxShardBytes?: number;
 }
@@ -51,28 +64,38 @@ export async function* calibrate(
   windows: readonly Int32Array[],
   options: CalibrateOptions = {},
 ): AsyncGenerator<LoadedBlock, void, undefined> {
-  const { out, signal, skip, rotated = false, dense = false } = options;
+  const { out, signal, skip, rotated = false, dense = false, state } = options;
   signal?.throwIfAborted();
   checkWindows(windows, model);
+  const { layerCount } = model.config;
+  const first = state?.next ?? 0;
+  const exit = state && first > 0 ? await loadExit(state, model.device) : undefined;
   await using output =
     out === undefined
       ? undefined
       : await ModelOutput.create(model, out, {
           ...options,
           rotated: typeof rotated === "boolean" ? () => rotated : rotated,
+          ...(state ? { kept: { written: state.written, exit } } : {}),
         });
-  using inputs = await model.embedWindows(windows);
-  using denseInputs = dense ? inputs.fork() : undefined;
-  const { layerCount } = model.config;
-  for (let index = 0; index < layerCount; index++) {
-    signal?.throwIfAborted();
-    using block = await model.loadBlock(index, { inputs, denseInputs, signal });
-    if (!skip?.(index)) yield block;
-    signal?.throwIfAborted();
-    await output?.writeBlock(block);
-    if (index + 1 === layerCount) break;
-    await block.run(inputs, signal);
-    if (denseInputs) await block.runDense(denseInputs, signal);
+  if (first < layerCount) {
+    using streams = await startStreams(model, windows, dense, state);
+    const { inputs, denseInputs } = streams;
+    for (let index = first; index < layerCount; index++) {
+      signal?.throwIfAborted();
+      using block = await model.loadBlock(index, { inputs, denseInputs, signal });
+      if (!skip?.(index)) yield block;
+      signal?.throwIfAborted();
+      await output?.writeBlock(block);
+      const last = index + 1 === layerCount;
+      if (!last) await block.run(inputs, signal);
+      if (!last && denseInputs) await block.runDense(denseInputs, signal);
+      if (!state) continue;
+      await savePosition(state.folder, index + 1, last ? undefined : streams, output?.exit);
+      await output?.sync();
+      await state.finished(index, output?.written ?? []);
+      await removeOtherPositions(state.folder, index + 1);
+    }
   }
   await output?.finish();
 }

@@ -5,6 +5,7 @@ export {
 } from "./activation-storage.js";
 export { type ActivationShape, Activations } from "./activations.js";
 export { type CalibrateOptions, calibrate } from "./calibrate.js";
+export type { CalibrationState } from "./calibration-state.js";
 export type { DecoderFamily, HeadNorms, LinearDescription } from "./families/family.js";
 export { llama } from "./families/llama.js";
 export { mistral } from "./families/mistral.js";

@@ -8,6 +8,7 @@ import type { LoadedBlock } from "../loaded-block.js";
 import { loaderFile, loaderPath } from "../loader-file.js";
 import { blockTensorNames } from "../tensor-layout.js";
 import { type OutputForm, outputConfig, type SitePacking } from "./output-config.js";
+import { folderInPlace, type OutputFolder } from "./output-folder.js";
 import { planOutput } from "./output-plan.js";
 
 export interface ModelOutputOptions {
@@ -21,6 +22,8 @@ export interface ModelOutputOptions {
   readonly packed?: SitePacking | undefined;
   /** Most bytes of a file. */
   readonly maxShardBytes?: number | undefined;
+  /** Of an output that is filled in place over several attempts: what earlier ones left. Takes `exit` over. */
+  readonly kept?: { readonly written: readonly string[]; readonly exit: Tensor | undefined } | undefined;
 }
 
 /** Elements of embedding and head transformed at once. */
@@ -37,7 +40,7 @@ export class ModelOutput implements AsyncDisposable {
   readonly #source: WeightSource;
   readonly #form: OutputForm;
   readonly #rotated: ModelOutputOptions["rotated"];
-  readonly #directory: OutputDirectory;
+  readonly #directory: OutputFolder;
   readonly #writer: CheckpointWriter;
   readonly #config: Record<string, unknown>;
   /** V·R of the block written last; `undefined`: the identity. */
@@ -47,9 +50,10 @@ export class ModelOutput implements AsyncDisposable {
     source: WeightSource,
     form: OutputForm,
     rotated: ModelOutputOptions["rotated"],
-    directory: OutputDirectory,
+    directory: OutputFolder,
     writer: CheckpointWriter,
     config: Record<string, unknown>,
+    exit: Tensor | undefined,
   ) {
     this.#source = source;
     this.#form = form;
@@ -57,19 +61,22 @@ export class ModelOutput implements AsyncDisposable {
     this.#directory = directory;
     this.#writer = writer;
     this.#config = config;
+    this.#exit = exit;
   }
 
   static async create(source: WeightSource, path: string, options: ModelOutputOptions): Promise<ModelOutput> {
-    const { force = false, dtype, maxShardBytes, packed, rotated } = options;
+    const { force = false, dtype, maxShardBytes, packed, rotated, kept } = options;
     const planned = { ...outputForm(source.config, rotated, dtype), packed };
     const entries = planOutput(source, planned);
     const form = entries.some((entry) => entry.packed) ? planned : { ...planned, packed: undefined };
     const config = outputConfig(source.config, source.family, form);
-    const directory = await OutputDirectory.create(path, { force });
+    const directory = kept ? folderInPlace(path) : await OutputDirectory.create(path, { force });
     try {
-      const limit = maxShardBytes === undefined ? {} : { maxShardBytes };
-      const writer = await CheckpointWriter.create(directory.workingPath, entries, limit);
-      return new ModelOutput(source, form, rotated, directory, writer, config);
+      const writer = await CheckpointWriter.create(directory.workingPath, entries, {
+        ...(maxShardBytes === undefined ? {} : { maxShardBytes }),
+        ...(kept ? { written: kept.written } : {}),
+      });
+      return new ModelOutput(source, form, rotated, directory, writer, config, kept?.exit);
     } catch (error) {
       await directory.abort();
       throw error;
@@ -100,6 +107,21 @@ export class ModelOutput implements AsyncDisposable {
     await this.#write(names.feedForwardNorm, block.feedForwardNorm);
     this.#exit?.dispose();
     this.#exit = exitOf(block);
+  }
+
+  /** V·R of the block written last; `undefined`: the identity. It stays the output's. */
+  get exit(): Tensor | undefined {
+    return this.#exit;
+  }
+
+  /** Names of the tensors that are whole. */
+  get written(): string[] {
+    return this.#writer.written;
+  }
+
+  /** Flushes what was written to the disk. */
+  sync(): Promise<void> {
+    return this.#writer.sync();
   }
 
   /** Writes what follows the blocks and puts the directory into place. */
