@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createSafetensors, openSafetensors } from "@denoise-rotator/checkpoint";
 import { type Backend, fromTyped, type Tensor } from "@denoise-rotator/core";
 import { fileSource } from "@denoise-rotator/hub";
-import { type Activations, readFloats } from "./activations/activations.js";
+import { type Activations, readFloats } from "./activations.js";
 import type { Model } from "./model.js";
 
 /** What `calibrate` keeps of a pass so that a later process goes on after the last finished block, to the same bytes. */

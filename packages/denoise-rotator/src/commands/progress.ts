@@ -10,9 +10,11 @@ export interface Progress {
 
 /** A bar with block, stage and time left on a terminal; elsewhere a line a stage. Everything goes to standard error. */
 export function createProgress(quiet: boolean): Progress {
-  if (quiet) return { update() {}, note() {}, stop() {} };
+  if (quiet) return { update() {}, note: printLine, stop() {} };
   return process.stderr.isTTY ? terminalProgress() : plainProgress();
 }
+
+const printLine = (line: string) => void process.stderr.write(`${line}\n`);
 
 function plainProgress(): Progress {
   let last = "";
@@ -24,7 +26,7 @@ function plainProgress(): Progress {
         process.stderr.write(`[${((performance.now() - started) / 1000).toFixed(1)} s] ${line}\n`);
       last = line;
     },
-    note: (line) => void process.stderr.write(`${line}\n`),
+    note: printLine,
     stop() {},
   };
 }

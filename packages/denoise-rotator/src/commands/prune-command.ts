@@ -64,7 +64,8 @@ export function pruneCommand(): Command {
         .choices(outputFormats)
         .default("plain"),
     )
-    .option("--force", "replace what exists at --out")
+    .option("--force", "replace what exists at --out, and what an interrupted run left")
+    .option("--resume", "go on where an interrupted run with the same options ended, to the same bytes")
     .option("--rotation <file>", "use saved rotations instead of learning")
     .option("--save-rotation <file>", "keep the learned rotations")
     .option("--eval", "evaluate the dense and the pruned model");

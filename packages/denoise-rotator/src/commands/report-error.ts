@@ -16,7 +16,10 @@ export const codeOf = (error: Error) => (error as { code?: string }).code;
 
 /** One line for people; `DENOISE_ROTATOR_DEBUG=1` adds the stack. */
 export function describeError(error: unknown): string {
-  if (isAbort(error)) return "interrupted; no output was left behind";
+  if (isAbort(error)) {
+    const { message } = error as Error;
+    return message.startsWith("interrupted") ? message : "interrupted; no output was left behind";
+  }
   if (!(error instanceof Error)) return String(error);
   const known = typeof codeOf(error) === "string";
   const message = error.message.replace(/\s*\n\s*/g, "; ");

@@ -4,6 +4,8 @@ import type { LoadedBlock } from "@denoise-rotator/models";
 import type { Pruner, ReconstructReport, TransportReport } from "@denoise-rotator/pruners";
 import type { ObjectiveReport, RotationArrays, SiteReport } from "@denoise-rotator/rotator";
 import type { ProgressEvent, ResolvedOptions } from "./options.js";
+import type { RotationStore } from "./resume/rotation-store.js";
+import type { RunState } from "./resume/run-state.js";
 import type { RotationRecord, SiteRecord } from "./run-record.js";
 import type { SkipRule } from "./skip.js";
 
@@ -22,8 +24,10 @@ export interface RunContext {
   readonly reports: Map<number, RotationReport>;
   /** Shares to remove by name of the layer, where they differ; else all as `pattern`. */
   readonly shares: ReadonlyMap<string, number> | undefined;
-  /** Rotations of this run, kept where they are to be saved. */
-  readonly learned: Map<number, RotationArrays>;
+  /** Rotations of this run, where they are needed later, and of earlier attempts at it. */
+  readonly learned: RotationStore;
+  /** How far the run has come. */
+  readonly state: RunState;
   /** Takes the time and FLOPs of a part of a stage, under a name of its own. */
   readonly measure: <T>(part: string, body: () => Promise<T>) => Promise<T>;
   readonly progress: (event: ProgressEvent) => void;

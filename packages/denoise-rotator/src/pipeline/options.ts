@@ -89,6 +89,11 @@ export interface PruneOptions extends BackendTuning {
   readonly format?: OutputFormat;
   /** Replaces what exists at `out`. Default false. */
   readonly force?: boolean;
+  /**
+   * Goes on where an interrupted run with the same options and the same `out` ended, to the same bytes; where there is none,
+   * starts one; where it is finished, does nothing. Default false.
+   */
+  readonly resume?: boolean;
   /** Evaluates the dense and the pruned model. Default false. */
   readonly evaluate?: boolean;
   /** Text to evaluate on; default the embedded held-out text. */
@@ -100,8 +105,8 @@ export interface PruneOptions extends BackendTuning {
   /** File that keeps the learned rotations. */
   readonly saveRotation?: string;
   readonly onProgress?: (event: ProgressEvent) => void;
-  /** Told what does not stop the work, such as a download that is tried again. */
-  readonly onNotice?: (line: string) => void;
+  /** Told in a line what `resume` found, what an attempt that fails keeps, and of downloads that are tried again. */
+  readonly onNotice?: (notice: string) => void;
   readonly signal?: AbortSignal;
 }
 

@@ -1,7 +1,7 @@
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parsePattern } from "@denoise-rotator/contracts";
-import { atomicWriteFile, OutputDirectory, snapshotCommit } from "@denoise-rotator/hub";
+import type { PerplexityResult } from "@denoise-rotator/evaluators";
+import { snapshotCommit } from "@denoise-rotator/hub";
 import { calibrate, type Model, type SitePacking, sampleWindows } from "@denoise-rotator/models";
 import { createPruner, type Pruner } from "@denoise-rotator/pruners";
 import { allocate } from "./allocate.js";
@@ -17,40 +17,42 @@ import {
   resolveOptions,
   sameImportance,
 } from "./options.js";
+import { checkCalibration } from "./resume/check-calibration.js";
+import { openRun } from "./resume/open-run.js";
+import { RotationStore } from "./resume/rotation-store.js";
+import { identityOf, type RunIdentity } from "./resume/run-identity.js";
+import type { RunState } from "./resume/run-state.js";
+import { whileKept } from "./resume/while-kept.js";
 import { loadRotations, saveRotations } from "./rotation-file.js";
-import { type BlockRecord, packageVersions, type RunRecord, runRecordVersion } from "./run-record.js";
+import { type BlockRecord, type RunRecord, runRecordVersion } from "./run-record.js";
 import { sharedRotations } from "./shared-rotation.js";
 import { parseSkip } from "./skip.js";
-import { StageClock } from "./stage-clock.js";
+import type { StageClock } from "./stage-clock.js";
 import { blockStages } from "./stages.js";
 import { tokensOf } from "./texts.js";
 import { masksValid } from "./verify-masks.js";
 
 /**
  * Rotates, prunes and evaluates a checkpoint, one block resident at a time, and writes the result with its `run.json`.
- * On an error or an abort nothing is left at `out`.
+ * On an error or an abort nothing is left at `out`; what finished blocks came to is kept beside it, for `resume`.
  */
 export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
-  const started = performance.now();
   const backend = await borrowBackend(request.backend ?? "wasm", request);
   try {
     await using model = await openNamedModel(request.model, backend.device, fetchOptions(request));
     const { pruner: wanted = "sparsegpt" } = request;
     const pruner = typeof wanted === "object" ? wanted : createPruner(wanted, {});
     const { pattern, ...options } = resolveOptions(request, pruner, model.contextLength);
-    const target = request.out ?? join(tmpdir(), `denoise-rotator-${process.pid}-${Math.round(started)}`);
-    await using output = await OutputDirectory.create(target, { force: request.force ?? false });
-    const abandon = () => output.abortSync();
-    process.once("exit", abandon);
-    try {
-      const run = new PruneRun(model, { ...request, pruner, options, pattern }, output.workingPath);
-      const record = await run.execute(started);
-      await atomicWriteFile(output.path("run.json"), `${JSON.stringify(record, undefined, 2)}\n`);
-      if (request.out !== undefined) await output.commit();
+    const identity = await identityOf(model, options);
+    const opened = await openRun(identity, request);
+    if ("finished" in opened) return opened.finished;
+    const { state } = opened;
+    return await whileKept(state, request.onNotice, async () => {
+      const run = new PruneRun(model, { ...request, pruner, options, pattern }, identity, state);
+      const record = await run.execute();
+      await state.complete(record);
       return record;
-    } finally {
-      process.off("exit", abandon);
-    }
+    });
   } finally {
     await backend.dispose();
   }
@@ -74,34 +76,40 @@ interface PruneRequest extends PruneOptions {
 class PruneRun {
   readonly #model: Model;
   readonly #request: PruneRequest;
-  readonly #directory: string;
-  readonly #clock = new StageClock();
+  readonly #identity: RunIdentity;
+  readonly #state: RunState;
+  readonly #clock: StageClock;
 
-  constructor(model: Model, request: PruneRequest, directory: string) {
+  constructor(model: Model, request: PruneRequest, identity: RunIdentity, state: RunState) {
     this.#model = model;
     this.#request = request;
-    this.#directory = directory;
+    this.#identity = identity;
+    this.#state = state;
+    this.#clock = state.clock;
   }
 
-  async execute(started: number): Promise<RunRecord> {
+  async execute(): Promise<RunRecord> {
     const { options, pattern } = this.#request;
     const first = await this.#context();
     const windows = await this.#clock.measure("calibration text", () => this.#windows());
-    const dense = this.#request.evaluate ? await this.#evaluate(this.#model, "evaluate dense") : undefined;
+    await checkCalibration(this.#state, windows);
+    const dense = await this.#evaluate(this.#model, "dense");
     const { context: rotated, objective: sharedRotation } = await this.#shared(first, windows);
     const context = await this.#allocated(rotated, windows);
     const blocks = await this.#blocks(context, windows);
-    if (options.saveRotation !== null) await saveRotations(resolve(options.saveRotation), context.learned);
+    if (options.saveRotation !== null)
+      await saveRotations(resolve(options.saveRotation), context.learned.all);
 
-    await using written = await openNamedModel(this.#directory, this.#model.device);
+    await using written = await openNamedModel(this.#state.contents, this.#model.device);
     const layers = blocks.flatMap(({ sites }) => sites.map(({ name }) => name));
     const patterns = new Map(
       layers.map((name) => [name, parsePattern(context.shares?.get(name) ?? pattern)]),
     );
     const maskValid = await this.#clock.measure("verify", () => masksValid(written.checkpoint, patterns));
-    const pruned = dense ? await this.#evaluate(written, "evaluate pruned") : undefined;
+    const pruned = await this.#evaluate(written, "pruned");
     const errors = blocks.flatMap(({ rotation }) => rotation?.invarianceError ?? []);
-    const { name, capabilities } = this.#model.device;
+    const { stages, seconds, peakMemoryBytes } = this.#state.spent;
+    const { inputs, versions, backend } = this.#identity;
     return {
       schemaVersion: runRecordVersion,
       command: "prune",
@@ -116,8 +124,9 @@ class PruneRun {
         },
       },
       seed: options.seed,
-      versions: packageVersions(),
-      backend: { name, description: capabilities.description },
+      inputs,
+      versions,
+      backend,
       calibration: {
         windows: windows.length,
         windowLength: options.sequenceLength,
@@ -128,9 +137,10 @@ class PruneRun {
       invarianceError: errors.length > 0 ? Math.max(...errors) : null,
       maskValid,
       evaluation: dense && pruned ? { dense, pruned } : null,
-      stages: this.#clock.toJSON(),
-      seconds: (performance.now() - started) / 1000,
-      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      stages,
+      seconds,
+      peakMemoryBytes,
+      attempts: this.#state.attempts,
     };
   }
 
@@ -138,6 +148,7 @@ class PruneRun {
     const { options, pattern, pruner, onProgress, signal } = this.#request;
     const blocks = this.#model.config.layerCount;
     const { rotationImportance: named } = options;
+    const reports: RunContext["reports"] = new Map();
     return {
       options,
       pattern,
@@ -146,9 +157,10 @@ class PruneRun {
       rotationImportance: named === sameImportance ? pruner.importance : createPruner(named, {}).importance,
       skip: parseSkip(options.skip, blocks),
       given: options.rotation === null ? undefined : await loadRotations(options.rotation),
-      reports: new Map(),
+      reports,
       shares: undefined,
-      learned: new Map(),
+      learned: await RotationStore.open(this.#state, reports),
+      state: this.#state,
       measure: this.#clock.measure,
       progress: onProgress ?? (() => {}),
       signal,
@@ -160,15 +172,19 @@ class PruneRun {
   async #allocated(context: RunContext, windows: readonly Int32Array[]): Promise<RunContext> {
     const { options, pruner } = this.#request;
     if (options.allocation === "uniform" || pruner.name === "none") return context;
-    const shares = await this.#clock.measure("allocate", () => allocate(this.#model, windows, context));
-    const given = options.rotate === "per-block" ? new Map(context.learned) : context.given;
+    if (!this.#state.last("allocated")) {
+      const found = await this.#clock.measure("allocate", () => allocate(this.#model, windows, context));
+      await this.#state.remember({ kind: "allocated", shares: [...found] });
+    }
+    const shares = new Map(this.#state.last("allocated")!.shares);
+    const given = options.rotate === "per-block" ? new Map(context.learned.all) : context.given;
     return { ...context, shares, given };
   }
 
   /** The context with the rotations that all blocks share, where that is asked for. */
   async #shared(context: RunContext, windows: readonly Int32Array[]) {
     if (context.options.rotate !== "shared") return { context, objective: null };
-    const { given, objective } = await sharedRotations(this.#model, windows, context, this.#directory);
+    const { given, objective } = await sharedRotations(this.#model, windows, context);
     return { context: { ...context, given }, objective };
   }
 
@@ -184,10 +200,12 @@ class PruneRun {
 
   async #blocks(context: RunContext, windows: readonly Int32Array[]): Promise<BlockRecord[]> {
     const { options, signal, progress, blocks } = context;
-    const records: BlockRecord[] = [];
+    const records = this.#state.blocksOf("prune").map(({ record }) => record!);
+    if (this.#state.last("written")) return records;
+    const pass = await this.#state.pass("prune", (index) => records[index]!);
     const stream = calibrate(this.#model, windows, {
-      out: this.#directory,
-      force: true,
+      out: this.#state.contents,
+      ...(pass ? { state: pass } : { force: true }),
       rotated:
         options.rotate === "shared"
           ? "shared"
@@ -213,12 +231,18 @@ class PruneRun {
     } finally {
       await stream.return(undefined);
     }
+    await this.#state.remember({ kind: "written" });
     return records;
   }
 
-  #evaluate(model: Model, stage: string) {
-    const { options, onProgress, signal } = this.#request;
-    return this.#clock.measure(stage, () =>
+  /** Perplexity of a model, unless an earlier attempt found it; `undefined` where it is not asked for. */
+  async #evaluate(model: Model, which: "dense" | "pruned"): Promise<PerplexityResult | undefined> {
+    const { options, evaluate: asked, onProgress, signal } = this.#request;
+    if (!asked) return undefined;
+    const known = this.#state.all("evaluation").find((event) => event.of === which);
+    if (known) return known.result;
+    const stage = `evaluate ${which}`;
+    const result = await this.#clock.measure(stage, () =>
       evaluate(model, {
         text: options.evaluationText,
         windowLength: options.sequenceLength,
@@ -228,5 +252,7 @@ class PruneRun {
         signal,
       }),
     );
+    await this.#state.remember({ kind: "evaluation", of: which, result });
+    return result;
   }
 }

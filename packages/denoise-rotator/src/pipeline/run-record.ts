@@ -4,6 +4,7 @@ import type { ReconstructReport } from "@denoise-rotator/pruners";
 import type { ObjectiveReport } from "@denoise-rotator/rotator";
 import { version } from "../../package.json";
 import type { ResolvedOptions } from "./options.js";
+import type { RunInputs } from "./resume/run-identity.js";
 import type { StageCost } from "./stage-clock.js";
 
 export const runRecordVersion = 1;
@@ -24,6 +25,8 @@ export interface RunRecord {
     readonly tiedEmbeddings: { readonly source: boolean; readonly output: boolean };
   };
   readonly seed: number | null;
+  /** Files that were read, by the option that names them: `model`, texts, rotations. */
+  readonly inputs: RunInputs;
   readonly versions: Readonly<Record<string, string>>;
   readonly backend: { readonly name: string; readonly description: Readonly<Record<string, unknown>> };
   readonly calibration: {
@@ -41,8 +44,11 @@ export interface RunRecord {
   readonly evaluation: { readonly dense: PerplexityResult; readonly pruned: PerplexityResult } | null;
   /** Time and matrix-product FLOPs by stage. */
   readonly stages: Readonly<Record<string, StageCost>>;
+  /** Of all attempts, as `stages`; what an attempt did after its last finished step is not known. */
   readonly seconds: number;
   readonly peakMemoryBytes: number;
+  /** 1, and one more for every `--resume`. */
+  readonly attempts: number;
 }
 
 export interface BlockRecord {

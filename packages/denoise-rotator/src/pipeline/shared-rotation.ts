@@ -1,23 +1,20 @@
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { OptionError, type Tensor, tidy } from "@denoise-rotator/core";
-import { calibrate, type Model } from "@denoise-rotator/models";
+import { OptionError } from "@denoise-rotator/core";
+import type { Model } from "@denoise-rotator/models";
 import {
-  blockMetrics,
   denoiseShared,
-  inputEnergy,
   metricsFromArrays,
-  metricsToArrays,
+  type NamedArray,
   type ObjectiveReport,
   packProblem,
   type RotationArrays,
-  resolveSettings,
-  rotationToArrays,
   type SharedRotation,
 } from "@denoise-rotator/rotator";
 import type { RunContext } from "./context.js";
-import { readMetrics, writeMetrics } from "./metric-files.js";
+import { readArrays, readMetrics, writeArrays } from "./metric-files.js";
+import { type SolverCheckpoint, solverCheckpoint } from "./resume/solver-checkpoint.js";
 import { rotationSettings } from "./rotation-settings.js";
+import { arrayOf, energyOf, gather, siteWeightsOf } from "./shared-statistics.js";
 
 /** Rotations of every block, with one R1. */
 export interface SharedRotations {
@@ -28,8 +25,8 @@ export interface SharedRotations {
 
 /**
  * One R1 for all blocks, R2 of each, in two passes before anything is pruned: statistics of the dense model, block by
- * block to disk under `directory`; then steps that go through the blocks, one at a time. Blocks that are skipped are turned
- * by R1, but nothing is learned from them. Notes what is found out about sites in `context.reports`.
+ * block to disk; then steps that go through the blocks, one at a time. Both go on where an earlier attempt ended. Blocks that
+ * are skipped are turned by R1, but nothing is learned from them. Notes what is found out about sites in `context.reports`.
  *
  * @throws OptionError where all blocks are skipped, given rotations do not share R1, or the model has bases between its
  *   blocks already.
@@ -38,9 +35,8 @@ export async function sharedRotations(
   model: Model,
   windows: readonly Int32Array[],
   context: RunContext,
-  directory: string,
 ): Promise<SharedRotations> {
-  const { given, skip, blocks, measure, options } = context;
+  const { given, skip, blocks, measure, options, state } = context;
   if (model.config.rotated) {
     throw new OptionError(
       `--rotate shared: ${model.name} was rotated block by block before; give the checkpoint it was made from`,
@@ -49,62 +45,41 @@ export async function sharedRotations(
   if (given) return { given: oneR1(given, options.rotation ?? ""), objective: null };
   const chosen = Array.from({ length: blocks }, (_, index) => index).filter((index) => !skip.block(index));
   if (chosen.length === 0) throw new OptionError("--rotate shared: --skip leaves no block to learn from");
-  const folder = join(directory, "statistics");
-  await mkdir(folder);
-  try {
-    using energy = await measure("statistics", () => gather(model, windows, context, folder));
-    using rotation = await measure("rotate", () => learn(model, context, { folder, chosen, energy }));
-    for (const [i, index] of chosen.entries()) context.reports.set(index, { sites: rotation.sites[i]! });
-    return { given: await byBlock(rotation, chosen, blocks), objective: rotation.objective };
-  } finally {
+  const result = state.path("shared.safetensors");
+  if (!state.last("shared")) {
+    const folder = state.path("statistics");
+    await mkdir(folder, { recursive: true });
+    await measure("statistics", () => gather(model, windows, context, folder));
+    const checkpoint = await solverCheckpoint(state, "shared-solver");
+    using rotation = await measure("rotate", () => learn(model, context, { folder, chosen, checkpoint }));
+    await writeArrays(result, await sharedArrays(rotation));
+    const sites = chosen.map((index, i) => [index, rotation.sites[i]!] as const);
+    await state.remember({ kind: "shared", objective: rotation.objective, sites });
     await rm(folder, { recursive: true, force: true });
+    await checkpoint?.remove();
   }
+  const { objective, sites } = state.last("shared")!;
+  for (const [index, reports] of sites) context.reports.set(index, { sites: reports });
+  return { given: byBlock(await readArrays(result), chosen, blocks), objective };
 }
 
-const siteWeightsOf = (context: RunContext) => resolveSettings(rotationSettings(context)).siteWeights;
-
-/** Writes what learning needs of the dense blocks' statistics; returns the energy of their inputs. */
-async function gather(
-  model: Model,
-  windows: readonly Int32Array[],
-  context: RunContext,
-  folder: string,
-): Promise<Tensor> {
-  const { rotationImportance, skip, signal, progress, blocks } = context;
-  const siteWeights = siteWeightsOf(context);
-  let energy: Tensor | undefined;
-  try {
-    for await (const block of calibrate(model, windows, signal ? { signal } : {})) {
-      if (skip.block(block.index)) continue;
-      progress({ stage: "statistics", block: block.index + 1, blocks });
-      await block.foldNorms();
-      await block.capture();
-      const metrics = await blockMetrics(block, rotationImportance, { siteWeights });
-      try {
-        await writeMetrics(folder, block.index, await metricsToArrays(metrics));
-      } finally {
-        metrics.dispose();
-      }
-      const before: Tensor | undefined = energy;
-      energy = tidy(() => (before ? before.add(inputEnergy(block)) : inputEnergy(block)));
-      before?.dispose();
-    }
-    return energy!;
-  } catch (error) {
-    energy?.dispose();
-    throw error;
-  }
+/** What the statistics left, and how far an earlier attempt came. */
+interface LearnFrom {
+  readonly folder: string;
+  readonly chosen: readonly number[];
+  readonly checkpoint: SolverCheckpoint | undefined;
 }
 
-function learn(
+async function learn(
   model: Model,
   context: RunContext,
-  { folder, chosen, energy }: { folder: string; chosen: readonly number[]; energy: Tensor },
+  { folder, chosen, checkpoint }: LearnFrom,
 ): Promise<SharedRotation> {
   const { options, rotationImportance, progress, blocks } = context;
   const { config, device } = model;
   const placement = { dtype: "f32", backend: device } as const;
   const siteWeights = siteWeightsOf(context);
+  using energy = await energyOf(folder, chosen, model);
   const source = {
     count: chosen.length,
     hiddenSize: config.hiddenSize,
@@ -118,31 +93,38 @@ function learn(
       return packProblem(block, metricsFromArrays(arrays, rotationImportance, { ...placement, siteWeights }));
     },
   };
-  return denoiseShared(source, {
+  return await denoiseShared(source, {
     ...rotationSettings(context),
-    onStep: ({ step, best }) =>
+    ...(checkpoint?.resume ? { resume: checkpoint.resume } : {}),
+    onStep: async (info) => {
       progress({
         stage: "rotate",
         block: blocks,
         blocks,
-        detail: `step ${step}/${options.steps}, ${options.objective} ${best.toPrecision(5)}`,
-      }),
+        detail: `step ${info.step}/${options.steps}, ${options.objective} ${info.best.toPrecision(5)}`,
+      });
+      await checkpoint?.save(info);
+    },
   });
 }
 
-async function byBlock(
-  { R1, R2 }: SharedRotation,
+/** R1, and as `R2.<i>` those of the blocks that it was learned from, in their order. */
+async function sharedArrays({ R1, R2 }: SharedRotation): Promise<Record<string, NamedArray>> {
+  const arrays: Record<string, NamedArray> = { R1: await arrayOf(R1) };
+  for (const [i, each] of R2.entries()) arrays[`R2.${i}`] = await arrayOf(each);
+  return arrays;
+}
+
+function byBlock(
+  arrays: Readonly<Record<string, NamedArray>>,
   chosen: readonly number[],
   blocks: number,
-): Promise<Map<number, RotationArrays>> {
-  const shared = (await rotationToArrays({ R1, R2: R2[0]! })).R1;
-  const own: RotationArrays["R2"][] = [];
-  for (const each of R2) own.push((await rotationToArrays({ R1: each, R2: each })).R2);
-  const none = identityOf(own[0]!.shape);
+): Map<number, RotationArrays> {
+  const none = identityOf(arrays["R2.0"]!.shape);
   return new Map(
     Array.from({ length: blocks }, (_, index) => {
       const at = chosen.indexOf(index);
-      return [index, { R1: shared, R2: at < 0 ? none : own[at]! }];
+      return [index, { R1: arrays.R1!, R2: at < 0 ? none : arrays[`R2.${at}`]! }];
     }),
   );
 }

@@ -11,29 +11,47 @@ export interface StageCost {
 
 /** Adds up time and matrix-product FLOPs by stage. What is measured inside a stage counts there, not for the outer one. */
 export class StageClock {
-  readonly costs = new Map<string, StageCost>();
-  /** Cost so far of what is measured inside the stage that runs. */
-  #inner: StageCost = { seconds: 0, cpuSeconds: 0, flops: 0 };
+  readonly costs: Map<string, StageCost>;
+  /** Stages that run, the innermost last: when they began and what was measured inside them so far. */
+  readonly #running: { readonly stage: string; readonly start: StageCost; inner: StageCost }[] = [];
+
+  /** @param before Costs to add to. */
+  constructor(before: Readonly<Record<string, StageCost>> = {}) {
+    this.costs = new Map(Object.entries(before));
+  }
 
   readonly measure = async <T>(stage: string, body: () => Promise<T>): Promise<T> => {
-    const [start, outer] = [now(), this.#inner];
-    const inner = { seconds: 0, cpuSeconds: 0, flops: 0 };
-    this.#inner = inner;
+    const running = { stage, start: now(), inner: none };
+    this.#running.push(running);
     try {
       return await body();
     } finally {
-      const whole = combine(now(), start, -1);
-      const own = combine(whole, inner, -1);
-      const cost = this.costs.get(stage);
-      this.costs.set(stage, cost ? combine(cost, own, 1) : own);
-      Object.assign(outer, combine(outer, whole, 1));
-      this.#inner = outer;
+      this.#running.pop();
+      const whole = combine(now(), running.start, -1);
+      add(this.costs, stage, combine(whole, running.inner, -1));
+      const outer = this.#running.at(-1);
+      if (outer) outer.inner = combine(outer.inner, whole, 1);
     }
   };
 
+  /** Costs by stage, those of stages that still run included. */
   toJSON(): Record<string, StageCost> {
-    return Object.fromEntries(this.costs);
+    const costs = new Map(this.costs);
+    let within = none;
+    for (const { stage, start, inner } of this.#running.toReversed()) {
+      const whole = combine(now(), start, -1);
+      add(costs, stage, combine(combine(whole, inner, -1), within, -1));
+      within = whole;
+    }
+    return Object.fromEntries(costs);
   }
+}
+
+const none: StageCost = { seconds: 0, cpuSeconds: 0, flops: 0 };
+
+function add(costs: Map<string, StageCost>, stage: string, own: StageCost): void {
+  const cost = costs.get(stage);
+  costs.set(stage, cost ? combine(cost, own, 1) : own);
 }
 
 /** All costs of the process so far. */

@@ -42,7 +42,7 @@ export const rotate: Stage = {
     if (objective) reports.set(block.index, { objective, sites });
     const twice = options.allocation !== "uniform";
     if (options.saveRotation !== null || twice) {
-      learned.set(block.index, given?.get(block.index) ?? (await rotationToArrays(obtained)));
+      await learned.keep(block.index, given?.get(block.index) ?? (await rotationToArrays(obtained)));
     }
     const { invarianceError = null } = await absorb(block, obtained);
     context.rotation = { objective: obtained.objective ?? null, invarianceError };
@@ -54,9 +54,9 @@ export const rotate: Stage = {
 type Obtained = OwnedRotation & RotationReport;
 
 async function obtain(context: BlockContext): Promise<Obtained> {
-  const { block, options, rotationImportance, given, progress, blocks } = context;
-  if (given) {
-    const stored = given.get(block.index);
+  const { block, options, rotationImportance, given, learned, progress, blocks } = context;
+  const stored = given ? given.get(block.index) : learned.all.get(block.index);
+  if (given || stored) {
     if (!stored) throw new OptionError(`--rotation ${options.rotation}: holds no rotation of ${block.name}`);
     return Object.assign(await rotationFromArrays(stored, block), context.reports.get(block.index));
   }
