@@ -1,12 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CheckpointWriter } from "@denoise-rotator/checkpoint";
-import { Random } from "@denoise-rotator/core";
-import { modelDirectory } from "@denoise-rotator/tiny-llama";
 import { afterAll, describe, expect, it } from "vitest";
+import { writeRandomCheckpoint } from "./random-checkpoint.js";
 
 const cli = fileURLToPath(new URL("../packages/denoise-rotator/dist/cli.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "denoise-rotator-memory-"));
@@ -18,61 +16,9 @@ const shape = full
   ? { hidden: 576, heads: 9, keyValueHeads: 3, intermediate: 1536, vocabulary: 49152, blocks: [4, 30] }
   : { hidden: 192, heads: 3, keyValueHeads: 1, intermediate: 512, vocabulary: 2048, blocks: [4, 16] };
 
-/** A sharded bf16 checkpoint of random weights, with the embedded model's tokenizer. */
 async function randomCheckpoint(blocks: number, name: string): Promise<string> {
-  const { hidden, heads, keyValueHeads, intermediate, vocabulary } = shape;
   const directory = mkdtempSync(join(folder, `${name}-${blocks}-`));
-  const keyValue = (hidden / heads) * keyValueHeads;
-  const shapes: [string, number[]][] = [
-    ["model.embed_tokens.weight", [vocabulary, hidden]],
-    ["model.norm.weight", [hidden]],
-  ];
-  for (let block = 0; block < blocks; block++) {
-    const linear: [string, number[]][] = [
-      ["self_attn.q_proj", [hidden, hidden]],
-      ["self_attn.k_proj", [keyValue, hidden]],
-      ["self_attn.v_proj", [keyValue, hidden]],
-      ["self_attn.o_proj", [hidden, hidden]],
-      ["mlp.gate_proj", [intermediate, hidden]],
-      ["mlp.up_proj", [intermediate, hidden]],
-      ["mlp.down_proj", [hidden, intermediate]],
-      ["input_layernorm", [hidden]],
-      ["post_attention_layernorm", [hidden]],
-    ];
-    for (const [name, dims] of linear) shapes.push([`model.layers.${block}.${name}.weight`, dims]);
-  }
-  const entries = shapes.map(([name, dims]) => ({ name, dtype: "bf16" as const, shape: dims }));
-  const writer = await CheckpointWriter.create(directory, entries, { maxShardBytes: full ? 40e6 : 2e6 });
-  const random = new Random(1);
-  for (const { name, shape: dims } of entries) {
-    const size = dims.reduce((a, b) => a * b, 1);
-    // A few thousand draws repeated: the values hardly matter, and drawing 135 million takes minutes.
-    const draws = Float32Array.from({ length: Math.min(size, 4099) }, () => 0.05 * random.nextNormal());
-    await writer.write(
-      name,
-      Float32Array.from({ length: size }, (_, i) => (dims.length === 1 ? 1 : draws[i % draws.length]!)),
-    );
-  }
-  await writer.finish();
-  const config = {
-    ...{
-      architectures: ["LlamaForCausalLM"],
-      model_type: "llama",
-      hidden_size: hidden,
-      intermediate_size: intermediate,
-    },
-    ...{ num_hidden_layers: blocks, num_attention_heads: heads, num_key_value_heads: keyValueHeads },
-    ...{ vocab_size: vocabulary, max_position_embeddings: 2048, rms_norm_eps: 1e-5, rope_theta: 10000 },
-    ...{
-      hidden_act: "silu",
-      tie_word_embeddings: true,
-      torch_dtype: "bfloat16",
-      bos_token_id: 0,
-      eos_token_id: 0,
-    },
-  };
-  writeFileSync(join(directory, "config.json"), JSON.stringify(config));
-  copyFileSync(join(modelDirectory, "tokenizer.json"), join(directory, "tokenizer.json"));
+  await writeRandomCheckpoint(directory, shape, blocks, full ? 40e6 : 2e6);
   return directory;
 }
 

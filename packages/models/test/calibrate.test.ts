@@ -1,8 +1,8 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Backend, createCpuBackend } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
-import { calibrate, type Model, openModel } from "../src/index.js";
+import { type CalibrationState, calibrate, type Model, openModel } from "../src/index.js";
 import { goldenDirectory, relativeError } from "./goldens.js";
 import { randomCheckpoint, randomOrthogonal, randomWindows, temporaryFolder } from "./random-checkpoint.js";
 import { absorbR1 } from "./rotate.js";
@@ -211,5 +211,48 @@ describe("calibrate", () => {
       peaks.push(peak);
     }
     expect(peaks[1]).toBe(peaks[0]);
+  });
+
+  it.each([0, 1, 2])("should go on after block %i to the same bytes, in shards too", async (last) => {
+    const device = createCpuBackend();
+    const folder = await temporaryFolder();
+    await using model = await openModel(await randomCheckpoint(), { device, activationBatch: 2 });
+    const pass = async (out: string, state?: CalibrationState, until = 9) => {
+      const options = { out, rotated: true, dense: true, maxShardBytes: 4000, ...(state ? { state } : {}) };
+      for await (const block of calibrate(model, windows, options)) {
+        if (block.index > until) throw new Error("stop");
+        await absorbR1(block, randomOrthogonal(block.hiddenSize, 100 + block.index, block.device));
+        block.trackDense();
+        const down = block.sites.at(-1)!;
+        down.setWeight(down.weight.mul(0.5));
+        block.setOutputMap(randomOrthogonal(block.hiddenSize, 7, block.device));
+      }
+    };
+    const [whole, out, streams] = ["whole", "out", "streams"].map((name) => join(folder, name));
+    await pass(whole!);
+    await mkdir(out!);
+    await mkdir(streams!);
+    const finished: number[] = [];
+    let written: readonly string[] = [];
+    const state = (next: number): CalibrationState => ({
+      ...{ folder: streams!, next, written },
+      finished: async (index, names) => {
+        finished.push(index);
+        written = names;
+      },
+    });
+    // The last block ends the pass, so that a stop after it comes while the rest of the model is written.
+    const first = last === 2 ? pass(out!, state(0)) : pass(out!, state(0), last);
+    if (last === 2) await first;
+    else await expect(first).rejects.toThrow("stop");
+    expect(finished.at(-1)).toBe(last);
+    await pass(out!, state(last + 1));
+    expect(finished).toEqual([0, 1, 2]);
+    const files = async (path: string) =>
+      Promise.all((await readdir(path)).sort().map(async (name) => [name, await readFile(join(path, name))]));
+    expect(await files(out!)).toEqual(await files(whole!));
+    expect((await files(out!)).length).toBeGreaterThan(5);
+    expect(await readdir(streams!)).toEqual(["3.exit.safetensors"]);
+    expect(device.capabilities.allocatedBytes()).toBe(0);
   });
 });
