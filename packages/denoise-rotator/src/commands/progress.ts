@@ -10,11 +10,11 @@ export interface Progress {
 
 /** A bar with block, stage and time left on a terminal; elsewhere a line a stage. Everything goes to standard error. */
 export function createProgress(quiet: boolean): Progress {
-  if (quiet) return { update() {}, note: printLine, stop() {} };
+  if (quiet) return { update() {}, note() {}, stop() {} };
   return process.stderr.isTTY ? terminalProgress() : plainProgress();
 }
 
-const printLine = (line: string) => void process.stderr.write(`${line}\n`);
+export const printLine = (line: string) => void process.stderr.write(`${line}\n`);
 
 function plainProgress(): Progress {
   let last = "";

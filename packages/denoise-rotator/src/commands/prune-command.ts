@@ -8,8 +8,10 @@ import { pruneModel } from "../pipeline/prune-model.js";
 import type { RunRecord } from "../pipeline/run-record.js";
 import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
+
 import { addEvaluationOptions, integer, jsonOption, list, modelArgument, sparsity } from "./options.js";
-import { createProgress } from "./progress.js";
+import { createProgress, printLine } from "./progress.js";
+
 import { addQualityOptions } from "./quality-options.js";
 import { addRotationOptions } from "./rotation-options.js";
 import { formatTable } from "./tables.js";
@@ -102,7 +104,7 @@ async function runPrune(model: string, flags: PruneFlags): Promise<void> {
       ...(seqlen === undefined ? {} : { sequenceLength: seqlen }),
       ...(evalText === undefined ? {} : { evaluationText: evalText }),
       onProgress: progress.update,
-      onNotice: progress.note,
+      onNotice: json ? printLine : progress.note,
       signal,
     });
     progress.stop();

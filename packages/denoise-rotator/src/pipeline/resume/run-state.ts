@@ -129,6 +129,11 @@ export class RunState {
     this.#open = false;
   }
 
+  /** Closes the journal; whoever gave the run up calls it if it can wait. */
+  async close(): Promise<void> {
+    await this.#kept?.journal.close();
+  }
+
   /**
    * Gives the run up: what finished blocks left stays for `--resume`, anything less is removed; for handlers that cannot wait.
    * After `complete`, or a second time, it does nothing.

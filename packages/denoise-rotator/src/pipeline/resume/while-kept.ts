@@ -25,5 +25,6 @@ export async function whileKept<T>(
   } finally {
     process.off("exit", abandon);
     state.abandonSync();
+    await state.close();
   }
 }
