@@ -30,7 +30,7 @@ const variants: Record<string, readonly string[]> = {
     ...["--steps", "3", "--transport", "--reconstruct", "2"],
     ...["--eval", "--eval-text", "held-out.txt", "--eval-windows", "2"],
   ],
-  shared: ["--rotate", "shared", "--steps", "6", "--pruner", "wanda"],
+  shared: ["--rotate", "shared", "--steps", "6", "--pruner", "wanda", "--format", "packed"],
   allocated: [
     ...["--sparsity", "0.5", "--allocation", "sensitivity", "--steps", "3", "--pruner", "wanda"],
     ...["--save-rotation", "rotations.safetensors"],
