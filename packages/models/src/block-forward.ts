@@ -1,9 +1,22 @@
 import type { ReadonlySite, SiteRole } from "@denoise-rotator/contracts";
-import { attention, ones, rmsNorm, rope, swiglu, type Tensor, tidy } from "@denoise-rotator/core";
+import {
+  attention,
+  ones,
+  rmsNorm,
+  rope,
+  Sparse24Weight,
+  sparse24Matmul,
+  swiglu,
+  type Tensor,
+  tidy,
+} from "@denoise-rotator/core";
 import type { RopeTables } from "./rope-tables.js";
 
 /** What the forward pass reads of a linear layer. */
-export type Layer = Pick<ReadonlySite, "weight" | "bias">;
+export interface Layer extends Pick<ReadonlySite, "bias"> {
+  /** `[out, in]`, dense or 2:4-sparse. */
+  readonly weight: Tensor | Sparse24Weight;
+}
 
 /** What the forward pass of a block reads. */
 export interface BlockParts {
@@ -154,6 +167,6 @@ function mixTokens(
 /** y = x·Wᵀ + b for rows x. */
 const linear = (x: Tensor, { weight, bias }: Layer): Tensor =>
   tidy(() => {
-    const y = x.matmul(weight.transpose());
+    const y = weight instanceof Sparse24Weight ? sparse24Matmul(x, weight) : x.matmul(weight.transpose());
     return bias ? y.add(bias) : y;
   });

@@ -9,7 +9,7 @@ import {
   tidy,
 } from "@denoise-rotator/core";
 import { type Activations, readFloats } from "./activations.js";
-import { loadTensor, type WeightSource } from "./load-block.js";
+import { loadTensor, type WeightSource } from "./weight-source.js";
 
 /** Elements of the logits on the device at once. */
 const logitElements = 2 ** 24;

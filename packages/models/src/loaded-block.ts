@@ -14,26 +14,21 @@ import {
 import {
   assertFinite,
   type Backend,
-  breathe,
   concat,
   OptionError,
   ones,
   ShapeError,
+  type Sparse24Weight,
   type Tensor,
   tidy,
 } from "@denoise-rotator/core";
-import { type Activations, readFloats } from "./activations.js";
-import {
-  type Attend,
-  type BlockParts,
-  forwardBlock,
-  groupOf,
-  inputGroups,
-  type Layer,
-} from "./block-forward.js";
+import type { Activations } from "./activations.js";
+import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
 import { denseSample } from "./dense-sample.js";
 import { groupStatistics, outputStatistics, type Streams } from "./group-statistics.js";
 import { type RopeTables, ropeTables } from "./rope-tables.js";
+import { runBlock } from "./run-block.js";
+import { packedCopy } from "./site-weight.js";
 
 /** Windows that {@link LoadedBlock.sampleOutputs} runs, at most. */
 const sampleWindows = 4;
@@ -80,6 +75,7 @@ export class LoadedBlock implements DecoderBlock {
   #dense: BlockParts | undefined;
   #tables: (RopeTables & { readonly length: number }) | undefined;
   readonly #signal: AbortSignal | undefined;
+  readonly #sparse: boolean;
 
   /** @internal Use `Model.loadBlock` or `calibrate`. */
   constructor(init: {
@@ -91,6 +87,7 @@ export class LoadedBlock implements DecoderBlock {
     inputs?: Activations | undefined;
     denseInputs?: Activations | undefined;
     signal?: AbortSignal | undefined;
+    sparse?: boolean;
   }) {
     const { config, tensors } = init;
     this.name = init.name;
@@ -108,6 +105,7 @@ export class LoadedBlock implements DecoderBlock {
     this.headNorms = tensors.headNorms;
     this.#folded = tensors.folded;
     this.#signal = init.signal;
+    this.#sparse = init.sparse ?? false;
   }
 
   get residualBasis(): Tensor | undefined {
@@ -275,20 +273,27 @@ export class LoadedBlock implements DecoderBlock {
   }
 
   /**
-   * As {@link forward} for tokens at the positions of `tables`, which see what `attend` says.
-   * @internal
-   */
-  forwardWith(x: Tensor, tables: RopeTables, attend: Attend): Tensor {
-    return forwardBlock(this.#parts(), x, tables, attend);
-  }
-
-  /**
-   * Replaces activations by the block's outputs, batch by batch.
+   * Replaces activations by the block's outputs, batch by batch. Weights that are 2:4 by now are multiplied packed where the
+   * model says so, which changes the outputs by rounding.
    *
    * @throws NonFiniteError naming block and window.
    */
-  run(activations: Activations, signal?: AbortSignal): Promise<void> {
-    return this.#run(this.#parts(), activations, signal);
+  async run(activations: Activations, signal?: AbortSignal): Promise<void> {
+    const packed = new Map<SiteRole, Sparse24Weight>();
+    try {
+      for (const { role, weight } of this.#sparse ? this.#sites : []) {
+        const copy = await packedCopy(weight);
+        if (copy) packed.set(role, copy);
+      }
+      const parts = this.#parts();
+      const site = (role: SiteRole): Layer => {
+        const { weight, bias } = parts.site(role);
+        return { weight: packed.get(role) ?? weight, bias };
+      };
+      await this.#run({ ...parts, site }, activations, signal);
+    } finally {
+      for (const weight of packed.values()) weight.dispose();
+    }
   }
 
   /** As {@link run}, with the weights of {@link trackDense}, or the present ones where it was not called. */
@@ -297,14 +302,14 @@ export class LoadedBlock implements DecoderBlock {
   }
 
   async #run(parts: BlockParts, activations: Activations, signal: AbortSignal | undefined): Promise<void> {
-    const tables = this.#ropeTables(activations.length);
-    for (let batch = 0; batch < activations.batchCount; batch++) {
-      signal?.throwIfAborted();
-      using x = activations.upload(batch, this.device);
-      using y = forwardBlock(parts, x, tables);
-      activations.replace(batch, await readFloats(y), this.name);
-      await breathe();
-    }
+    const { name, device } = this;
+    await runBlock(activations, {
+      name,
+      parts,
+      device,
+      tables: this.#ropeTables(activations.length),
+      signal,
+    });
   }
 
   dispose(): void {

@@ -11,9 +11,11 @@ import { Activations } from "./activations.js";
 import { scoreContinuations } from "./continuations/score-continuations.js";
 import { gatherRows } from "./embedding.js";
 import type { DecoderFamily } from "./families/family.js";
+import { ForwardBlock } from "./forward-block.js";
 import { LanguageHead } from "./language-head.js";
-import { type LoadBlockOptions, loadBlock, type WeightSource } from "./load-block.js";
+import { type LoadBlockOptions, loadBlock } from "./load-block.js";
 import type { LoadedBlock } from "./loaded-block.js";
+import type { WeightSource } from "./weight-source.js";
 import { checkWindows } from "./windows.js";
 
 /**
@@ -27,6 +29,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
   readonly family: DecoderFamily;
   readonly checkpoint: Checkpoint;
   readonly device: Backend;
+  readonly sparse: boolean;
   /** Where activations are kept between blocks. */
   readonly activationStorage: ActivationStorage;
   readonly #activationBatch: number | undefined;
@@ -43,6 +46,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     this.family = source.family;
     this.checkpoint = source.checkpoint;
     this.device = source.device;
+    this.sparse = source.sparse;
     this.activationStorage = activationStorage;
     this.#activationBatch = activationBatch;
   }
@@ -107,6 +111,11 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     return loadBlock(this, index, options);
   }
 
+  /** Block `index` to compute with; the caller disposes. */
+  loadForward(index: number): Promise<ForwardBlock> {
+    return ForwardBlock.load(this, index);
+  }
+
   /**
    * Hidden states of windows as they leave each block, in order. They are overwritten when the next is asked for.
    */
@@ -119,7 +128,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     for (let index = 0; index < layerCount; index++) {
       options.signal?.throwIfAborted();
       {
-        using block = await this.loadBlock(index);
+        using block = await this.loadForward(index);
         await block.run(activations, options.signal);
       }
       options.onProgress?.(index + 1, layerCount);

@@ -13,6 +13,11 @@ export interface OpenModelOptions {
   readonly activationBatch?: number;
   /** Where activations are kept between blocks; default in memory. */
   readonly activations?: ActivationStorageOptions;
+  /**
+   * Whether forward passes keep weights that are 2:4, stored packed or not, as what they keep: half the memory, and faster
+   * where the device has kernels for it. Default: where it has.
+   */
+  readonly sparse?: boolean;
   /** Families to look for; default those of this package. */
   readonly families?: readonly DecoderFamily[];
 }
@@ -27,11 +32,12 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
   const checkpoint = await openCheckpoint(path);
   try {
     const { families = knownFamilies, device, activationBatch } = options;
+    const { sparse = device.arrangeSparse24 !== undefined } = options;
     const config = parseDecoderConfig(checkpoint.config, families, checkpoint.configFile);
     const family = families.find(({ modelType }) => modelType === config.modelType)!;
     checkTensors(checkpoint, config, family);
     const storage = new ActivationStorage(options.activations);
-    return new Model({ checkpoint, config, family, device }, storage, activationBatch);
+    return new Model({ checkpoint, config, family, device, sparse }, storage, activationBatch);
   } catch (error) {
     await checkpoint.close();
     throw error;

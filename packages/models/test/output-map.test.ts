@@ -13,7 +13,7 @@ import {
 } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
 import { calibrate, type LoadedBlock, type Model, openModel } from "../src/index.js";
-import { loadTensor } from "../src/load-block.js";
+import { loadTensor } from "../src/weight-source.js";
 import { relativeError } from "./goldens.js";
 import { randomCheckpoint, randomOrthogonal, randomWindows, temporaryFolder } from "./random-checkpoint.js";
 import { absorbR1 } from "./rotate.js";

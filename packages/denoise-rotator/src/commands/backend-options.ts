@@ -29,3 +29,10 @@ export function addThreadsOption(command: Command): Command {
     integer(1),
   );
 }
+
+/** Adds `--dense`, for commands that run models. */
+export const addDenseOption = (command: Command): Command =>
+  command.option(
+    "--dense",
+    "multiply 2:4 weights as dense ones, also where the backend has kernels for them",
+  );

@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { evaluateModel, type ModelEvaluation } from "../evaluation/evaluate-model.js";
 import { loadEvaluators } from "../evaluation/load-evaluators.js";
 import { openBackend } from "../pipeline/backends.js";
-import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
+import { addBackendOptions, addDenseOption, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { evaluationNotes, evaluationTable } from "./evaluation-table.js";
 import { interruptible } from "./interrupt.js";
 import { addEvaluationOptions, integer, jsonOption, list, modelArgument } from "./options.js";
@@ -12,6 +12,7 @@ import { createProgress } from "./progress.js";
 
 export interface EvaluateFlags extends BackendFlags {
   readonly threads?: number;
+  readonly dense?: boolean;
   readonly tasks?: string[];
   readonly data?: string;
   readonly limit?: number;
@@ -67,7 +68,7 @@ export function addTaskOptions(command: Command): Command {
     )
     .option("--seed <n>", "of --shots random", integer(0), 1234)
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2));
-  addThreadsOption(addBackendOptions(command));
+  addDenseOption(addThreadsOption(addBackendOptions(command)));
   return addEvaluationOptions(command);
 }
 
@@ -112,6 +113,7 @@ export async function evaluateModels(
         limit: flags.limit,
         fewShot: { count: flags.fewShot, sampler: flags.shots, seed: flags.seed },
         samples,
+        dense: flags.dense,
         progress: (event) =>
           progress.update(names.length > 1 ? { ...event, stage: `${name}: ${event.stage}` } : event),
         onNotice: progress.note,

@@ -9,13 +9,14 @@ import { Command } from "commander";
 import { openBackend } from "../pipeline/backends.js";
 import { fetchOptions } from "../pipeline/fetch-options.js";
 import { openNamedModel } from "../pipeline/named-model.js";
-import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
+import { addBackendOptions, addDenseOption, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
 import { integer, jsonOption, modelArgument, nonNegative, share, texts } from "./options.js";
 import { createProgress } from "./progress.js";
 
 interface GenerateFlags extends BackendFlags {
   readonly threads?: number;
+  readonly dense?: boolean;
   readonly prompt: string;
   readonly maxTokens: number;
   readonly temperature: number;
@@ -47,7 +48,7 @@ export function generateCommand(): Command {
     .option("--top-p <share>", "draw from the fewest tokens that have this probability together", share, 1)
     .option("--seed <n>", "of the draws", integer(0), 0)
     .option("--stop <text>", "end the text before this; may be given more than once", texts);
-  addThreadsOption(addBackendOptions(command)).addOption(jsonOption());
+  addDenseOption(addThreadsOption(addBackendOptions(command))).addOption(jsonOption());
   return command.action(runGenerate);
 }
 
@@ -57,7 +58,7 @@ async function runGenerate(name: string, flags: GenerateFlags): Promise<void> {
   const device = await openBackend(flags.backend, flags);
   try {
     const fetching = fetchOptions({ onProgress: progress.update, onNotice: progress.note, signal });
-    await using model = await openNamedModel(name, device, fetching);
+    await using model = await openNamedModel(name, device, { ...fetching, dense: flags.dense });
     const prompt = (await model.tokenizer).encode(flags.prompt, { addSpecialTokens: true });
     checkPrompt(prompt, model.contextLength);
     const capacity = Math.min(model.contextLength, prompt.length + flags.maxTokens);

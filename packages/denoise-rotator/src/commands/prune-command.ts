@@ -6,7 +6,7 @@ import { Command, Option } from "commander";
 import { outputFormats, type PruneOptions, rotateModes } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
 import type { RunRecord } from "../pipeline/run-record.js";
-import { addBackendOptions, addThreadsOption, type BackendFlags } from "./backend-options.js";
+import { addBackendOptions, addDenseOption, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
 
 import { addEvaluationOptions, integer, jsonOption, list, modelArgument, sparsity } from "./options.js";
@@ -71,7 +71,7 @@ export function pruneCommand(): Command {
     .option("--rotation <file>", "use saved rotations instead of learning")
     .option("--save-rotation <file>", "keep the learned rotations")
     .option("--eval", "evaluate the dense and the pruned model");
-  addThreadsOption(addBackendOptions(command));
+  addDenseOption(addThreadsOption(addBackendOptions(command)));
   addQualityOptions(command);
   addRotationOptions(command);
   addEvaluationOptions(command)

@@ -7,7 +7,7 @@ import type {
 } from "@denoise-rotator/evaluators";
 import { evaluate } from "../pipeline/evaluate.js";
 import { fetchOptions } from "../pipeline/fetch-options.js";
-import { openNamedModel } from "../pipeline/named-model.js";
+import { type DenseOption, openNamedModel } from "../pipeline/named-model.js";
 import type { ProgressEvent } from "../pipeline/options.js";
 import { packageVersions } from "../pipeline/run-record.js";
 import { rowSource } from "./row-source.js";
@@ -15,7 +15,7 @@ import { subjectOf } from "./subject.js";
 
 export const evaluationVersion = 1;
 
-export interface EvaluateModelOptions {
+export interface EvaluateModelOptions extends DenseOption {
   /** Perplexity, or `undefined` for tasks alone. */
   readonly perplexity:
     | { readonly text: string | null; readonly windows: number; readonly windowLength?: number }
@@ -54,11 +54,10 @@ export async function evaluateModel(
   options: EvaluateModelOptions,
 ): Promise<ModelEvaluation> {
   const { evaluators, data, limit, fewShot, samples, signal } = options;
-  await using model = await openNamedModel(
-    name,
-    device,
-    fetchOptions({ ...options, onProgress: options.progress }),
-  );
+  await using model = await openNamedModel(name, device, {
+    ...fetchOptions({ ...options, onProgress: options.progress }),
+    dense: options.dense,
+  });
   const { perplexity } = options;
   const windowValues: number[] = [];
   const result =

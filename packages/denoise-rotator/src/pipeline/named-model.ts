@@ -8,12 +8,21 @@ import type { FetchOptions } from "./fetch-options.js";
 
 export const embeddedName = "tiny";
 
+/** How a model is opened. */
+export interface DenseOption {
+  /** Whether weights that are 2:4 are multiplied as dense ones, also where the backend has kernels for them. */
+  readonly dense?: boolean | undefined;
+}
+
 /** Opens the model that a name stands for, see {@link locateModel}. */
-export const openNamedModel = async (
+export async function openNamedModel(
   name: string,
   device: Backend,
-  options: FetchOptions = {},
-): Promise<Model> => openModel(await locateModel(name, options), { device });
+  { dense = false, ...options }: FetchOptions & DenseOption = {},
+): Promise<Model> {
+  const path = await locateModel(name, options);
+  return openModel(path, { device, ...(dense ? { sparse: false } : {}) });
+}
 
 /**
  * The local path of a model's directory or GGUF file. What exists under the name on this machine wins; `tiny` is the embedded model;

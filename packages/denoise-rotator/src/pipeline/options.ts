@@ -83,6 +83,11 @@ export interface PruneOptions extends BackendTuning {
   readonly seed?: number;
   /** A name, or a backend of your own, which stays open. Default `wasm`. */
   readonly backend?: BackendName | Backend;
+  /**
+   * Multiplies pruned 2:4 weights as dense ones where later blocks' inputs and perplexities are computed, also where the backend has
+   * kernels for them; the two differ by rounding. Default false.
+   */
+  readonly dense?: boolean;
   /** Where the pruned checkpoint goes; without it nothing is kept. */
   readonly out?: string;
   /** How pruned weights are stored at `out`; `packed` is for N:M patterns. Default `plain`. */
@@ -145,6 +150,7 @@ export interface ResolvedOptions extends ResolvedQuality {
   readonly sequenceLength: number;
   readonly seed: number | null;
   readonly backend: string;
+  readonly dense: boolean;
   readonly out: string | null;
   readonly format: OutputFormat;
   readonly rotation: string | null;
@@ -265,6 +271,7 @@ export function resolveOptions(
     sequenceLength: positiveInteger("--seqlen", options.sequenceLength ?? Math.min(contextLength, 2048), 2),
     seed: options.seed === undefined ? null : positiveInteger("--seed", options.seed, 0),
     backend: typeof options.backend === "object" ? options.backend.name : (options.backend ?? "wasm"),
+    dense: options.dense ?? false,
     out: options.out ?? null,
     format: formatOption(options, pattern, pruner),
     rotation: options.rotation ?? null,

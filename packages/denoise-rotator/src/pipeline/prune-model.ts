@@ -39,7 +39,10 @@ import { masksValid } from "./verify-masks.js";
 export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
   const backend = await borrowBackend(request.backend ?? "wasm", request);
   try {
-    await using model = await openNamedModel(request.model, backend.device, fetchOptions(request));
+    await using model = await openNamedModel(request.model, backend.device, {
+      ...fetchOptions(request),
+      dense: request.dense,
+    });
     const { pruner: wanted = "sparsegpt" } = request;
     const pruner = typeof wanted === "object" ? wanted : createPruner(wanted, {});
     const { pattern, ...options } = resolveOptions(request, pruner, model.contextLength);
@@ -100,7 +103,9 @@ class PruneRun {
     if (options.saveRotation !== null)
       await saveRotations(resolve(options.saveRotation), context.learned.all);
 
-    await using written = await openNamedModel(this.#state.contents, this.#model.device);
+    await using written = await openNamedModel(this.#state.contents, this.#model.device, {
+      dense: options.dense,
+    });
     const layers = blocks.flatMap(({ sites }) => sites.map(({ name }) => name));
     const patterns = new Map(
       layers.map((name) => [name, parsePattern(context.shares?.get(name) ?? pattern)]),

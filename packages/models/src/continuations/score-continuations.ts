@@ -5,8 +5,8 @@ import type {
 } from "@denoise-rotator/contracts";
 import { breathe, fromTyped, NonFiniteError, OptionError } from "@denoise-rotator/core";
 import { readFloats } from "../activations.js";
+import type { ForwardBlock } from "../forward-block.js";
 import { LanguageHead } from "../language-head.js";
-import type { LoadedBlock } from "../loaded-block.js";
 import type { Model } from "../model.js";
 import { type RopeTables, ropeTables } from "../rope-tables.js";
 import { groupTokens, type PrefixGroup, prefixGroups } from "./prefix-groups.js";
@@ -53,7 +53,7 @@ export async function scoreContinuations(
     for (const [pass, batches] of passes.entries()) {
       const passing = await embedBatches(model, batches);
       for (let index = 0; index < layerCount; index++) {
-        using block = await model.loadBlock(index);
+        using block = await model.loadForward(index);
         for (const each of passing) {
           options.signal?.throwIfAborted();
           await advance(each, block, tables);
@@ -76,7 +76,7 @@ export async function scoreContinuations(
 }
 
 /** Replaces the states by the block's outputs. Throws `NonFiniteError` naming request and block. */
-async function advance(each: Passing, block: LoadedBlock, tables: RopeTables): Promise<void> {
+async function advance(each: Passing, block: ForwardBlock, tables: RopeTables): Promise<void> {
   const { batch, states } = each;
   const { hiddenSize, device, name } = block;
   using x = fromTyped(states, [1, batch.tokens, hiddenSize], "f32", device);

@@ -1,6 +1,6 @@
 import { attention, concat, fromTyped, slice, type Tensor, take } from "@denoise-rotator/core";
 import type { AttendOptions } from "../block-forward.js";
-import type { LoadedBlock } from "../loaded-block.js";
+import type { ForwardBlock } from "../forward-block.js";
 import type { RopeTables } from "../rope-tables.js";
 import { groupTokens, type PrefixGroup, type Sequenced } from "./prefix-groups.js";
 
@@ -72,7 +72,7 @@ export class TokenBatch<T extends Sequenced> {
   /**
    * The block's outputs for x `[1, tokens, hidden]`, same shape; `tables` are of all positions. The caller disposes.
    */
-  forward(block: LoadedBlock, x: Tensor, tables: RopeTables): Tensor {
+  forward(block: ForwardBlock, x: Tensor, tables: RopeTables): Tensor {
     using positions = fromTyped(this.positions, [this.tokens], "i32", x.backend);
     using cosine = take(tables.cosine, positions);
     using sine = take(tables.sine, positions);

@@ -1,5 +1,5 @@
+import type { ForwardBlock } from "../forward-block.js";
 import { LanguageHead } from "../language-head.js";
-import type { LoadedBlock } from "../loaded-block.js";
 import type { Model } from "../model.js";
 
 export interface LoadWeightsOptions {
@@ -11,10 +11,10 @@ export interface LoadWeightsOptions {
 /** All blocks of a model and its head on the device; rows of the embedding are read when they are needed. */
 export class ResidentWeights {
   readonly model: Model;
-  readonly blocks: readonly LoadedBlock[];
+  readonly blocks: readonly ForwardBlock[];
   readonly head: LanguageHead;
 
-  private constructor(model: Model, blocks: readonly LoadedBlock[], head: LanguageHead) {
+  private constructor(model: Model, blocks: readonly ForwardBlock[], head: LanguageHead) {
     this.model = model;
     this.blocks = blocks;
     this.head = head;
@@ -23,11 +23,11 @@ export class ResidentWeights {
   /** The caller disposes. On an error nothing stays on the device. */
   static async load(model: Model, options: LoadWeightsOptions = {}): Promise<ResidentWeights> {
     const { layerCount } = model.config;
-    const blocks: LoadedBlock[] = [];
+    const blocks: ForwardBlock[] = [];
     try {
       for (let index = 0; index < layerCount; index++) {
         options.signal?.throwIfAborted();
-        blocks.push(await model.loadBlock(index));
+        blocks.push(await model.loadForward(index));
         options.onProgress?.(index + 1, layerCount);
       }
       return new ResidentWeights(model, blocks, await LanguageHead.load(model));

@@ -3,10 +3,10 @@ import { CheckpointWriter, type DecoderConfig, type WeightDType } from "@denoise
 import { eye, fromTyped, OptionError, type Tensor, tidy } from "@denoise-rotator/core";
 import { OutputDirectory } from "@denoise-rotator/hub";
 import { readFloats } from "../activations.js";
-import { loadTensor, type WeightSource } from "../load-block.js";
 import type { LoadedBlock } from "../loaded-block.js";
 import { loaderFile, loaderPath } from "../loader-file.js";
 import { blockTensorNames } from "../tensor-layout.js";
+import { loadTensor, type WeightSource } from "../weight-source.js";
 import { type OutputForm, outputConfig, type SitePacking } from "./output-config.js";
 import { folderInPlace, type OutputFolder } from "./output-folder.js";
 import { planOutput } from "./output-plan.js";

@@ -1,7 +1,7 @@
 import type { CheckpointEntry, PackedPattern, WeightDType } from "@denoise-rotator/checkpoint";
 import { siteRoles } from "@denoise-rotator/contracts";
-import type { WeightSource } from "../load-block.js";
 import { blockTensorNames, blockTensors, outerTensors } from "../tensor-layout.js";
+import type { WeightSource } from "../weight-source.js";
 import type { OutputForm, SitePacking } from "./output-config.js";
 
 /**
