@@ -37,6 +37,11 @@ export class ResidentWeights {
     }
   }
 
+  /** Bytes of the weights of all sites where they lie. */
+  get siteBytes(): number {
+    return this.blocks.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
+  }
+
   /** Embedding rows `[ids, hidden]`; of one id only that row is read. */
   embed(ids: Int32Array): Promise<Float32Array> {
     const { checkpoint, family } = this.model;

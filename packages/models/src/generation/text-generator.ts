@@ -47,8 +47,8 @@ export interface LoadGeneratorOptions extends LoadWeightsOptions {
 }
 
 /**
- * Writes on from a prompt. All weights of the model are on the device in float32 (unlike everywhere else, where one block is)
- * and keys and values of the tokens so far. Whoever loads it disposes of it; the model stays the caller's.
+ * Writes on from a prompt. All weights of the model are on the device (unlike everywhere else, where one block is), in
+ * float32 but for 2:4 ones that stay packed, and keys and values of the tokens so far. Whoever loads it disposes of it; the model stays the caller's.
  */
 export class TextGenerator {
   readonly model: Model;
@@ -63,6 +63,11 @@ export class TextGenerator {
     this.memory = memory;
     this.ends = ends;
     this.#weights = weights;
+  }
+
+  /** Bytes of the weights of all linear layers of the blocks where they lie: less where 2:4 ones stay packed. */
+  get siteBytes(): number {
+    return this.#weights.siteBytes;
   }
 
   /** @throws OutOfMemoryError before anything is loaded, saying what it takes and what there is. */
