@@ -4,9 +4,11 @@ import { formatPackedPattern, type PackedPattern, parsePackedPattern } from "@de
 import { type Model, packModel, unpackModel } from "@denoise-rotator/models";
 import { Command, InvalidArgumentError } from "commander";
 import { openBackend } from "../pipeline/backends.js";
+import { fetchOptions } from "../pipeline/fetch-options.js";
 import { openNamedModel } from "../pipeline/named-model.js";
 import { interruptible } from "./interrupt.js";
-import { jsonOption } from "./options.js";
+import { jsonOption, modelArgument } from "./options.js";
+import { createProgress } from "./progress.js";
 
 interface RepackFlags {
   readonly out: string;
@@ -45,7 +47,7 @@ export function unpackCommand(): Command {
 const repackCommand = (name: string, summary: string): Command =>
   new Command(name)
     .summary(summary)
-    .argument("<model>", "checkpoint directory")
+    .argument("<model>", modelArgument)
     .requiredOption("--out <directory>", "where the copy goes")
     .option("--force", "replace what exists at --out")
     .addOption(jsonOption());
@@ -66,10 +68,13 @@ async function repack(
     options: { force: boolean | undefined; signal: AbortSignal | undefined },
   ) => Promise<string>,
 ): Promise<void> {
+  const progress = createProgress(json ?? false);
   const { signal, restore } = interruptible();
   const device = await openBackend("cpu");
   try {
-    await using model = await openNamedModel(name, device);
+    const fetching = fetchOptions({ onProgress: progress.update, onNotice: progress.note, signal });
+    await using model = await openNamedModel(name, device, fetching);
+    progress.stop();
     const done = await run(model, { force, signal });
     const [from, to] = [await weightBytes(model.checkpoint.path), await weightBytes(out)];
     process.stdout.write(
@@ -78,6 +83,7 @@ async function repack(
         : `${done}: ${mebibytes(from)} → ${mebibytes(to)} MiB (${((100 * to) / from).toFixed(1)} %)\nwrote ${out}\n`,
     );
   } finally {
+    progress.stop();
     restore();
     await device.dispose();
   }
