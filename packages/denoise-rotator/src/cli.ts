@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { version } from "../package.json";
 import { benchCommand } from "./commands/bench-command.js";
+import { compareCommand } from "./commands/compare-command.js";
 import { demoCommand } from "./commands/demo-command.js";
 import { evalCommand } from "./commands/eval-command.js";
 import { generateCommand } from "./commands/generate-command.js";
@@ -32,6 +33,7 @@ for (const command of [
   demoCommand(),
   pruneCommand(),
   evalCommand(),
+  compareCommand(),
   generateCommand(),
   inspectCommand(),
   packCommand(),

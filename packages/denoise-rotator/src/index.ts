@@ -1,4 +1,5 @@
 export { type DemoOptions, type DemoResult, type DemoRow, demo } from "./demo.js";
+export { type Comparison, type ComparisonRow, compareEvaluations } from "./evaluation/compare-evaluations.js";
 export {
   type EvaluateModelOptions,
   evaluateModel,

@@ -1,3 +1,6 @@
+export { type BootstrapOptions, bootstrapMean, type Interval } from "./compare/bootstrap.js";
+export { comparePaired, type PairedComparison } from "./compare/compare-values.js";
+export { type Discordance, mcnemar } from "./compare/mcnemar.js";
 export {
   type EvaluationResult,
   type Evaluator,

@@ -9,14 +9,14 @@ export interface ContinuationRow {
   readonly label: number;
 }
 
-const contextWords = 32;
-const endingWords = 10;
+const contextWords = 24;
+const endingWords = 5;
 /** Words from one context's begin to the next one's. */
 const strideWords = 200;
 
 /**
- * The rows of the task `continuation`: of each document every 200th word on, 32 words of context and the 10 that follow,
- * among the 10 words at the same distance from the places a quarter, a half and three quarters of the document further on
+ * The rows of the task `continuation`: of each document every 200th word on, 24 words of context and the 5 that follow,
+ * among the 5 words at the same distance from the places a quarter, a half and three quarters of the document further on
  * (from its end back to its beginning). Nothing is random; the order is such that the first n are from all documents.
  */
 export async function continuationRows(split: Split = "test"): Promise<ContinuationRow[]> {
