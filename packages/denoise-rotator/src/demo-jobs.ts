@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import type { Backend } from "@denoise-rotator/core";
-import type { PerplexityResult } from "@denoise-rotator/evaluators";
+import {
+  evaluateTask,
+  findTask,
+  type MetricResult,
+  type PerplexityResult,
+} from "@denoise-rotator/evaluators";
+import type { Model } from "@denoise-rotator/models";
 import type { DemoSettings } from "./demo-settings.js";
+import { rowSource } from "./evaluation/row-source.js";
+import { subjectOf } from "./evaluation/subject.js";
 import { type BackendName, type BackendTuning, borrowBackend } from "./pipeline/backends.js";
 import { evaluate } from "./pipeline/evaluate.js";
 import { embeddedName, openNamedModel } from "./pipeline/named-model.js";
@@ -23,14 +31,26 @@ export interface DemoJob {
 
 export interface DemoJobResult {
   readonly evaluation: PerplexityResult;
+  /** Accuracy on the task `continuation`. */
+  readonly continuation: ContinuationAccuracy;
   /** `null` for the dense model. */
   readonly record: RunRecord | null;
+}
+
+export interface ContinuationAccuracy {
+  /** Share of rows whose true continuation is the likeliest of four. */
+  readonly accuracy: number;
+  readonly standardError: number;
+  readonly rows: number;
 }
 
 export interface JobHooks {
   readonly onProgress: (event: ProgressEvent) => void;
   readonly signal: AbortSignal;
 }
+
+/** Stage of the progress of the task. */
+export const continuationStage = "evaluate continuation";
 
 /** Without rotation the pruner is as published: what rotated runs are compared with. */
 const asPublished = { refine: "none", match: false } as const;
@@ -42,7 +62,7 @@ const asPublished = { refine: "none", match: false } as const;
 export async function runDemoJob(job: DemoJob, hooks: JobHooks, device?: Backend): Promise<DemoJobResult> {
   const { pruner, rotate, settings } = job;
   const on = device ? { backend: device } : { backend: job.backend, ...job.tuning };
-  if (!pruner) return { evaluation: await evaluateCheckpoint(embeddedName, on, job, hooks), record: null };
+  if (!pruner) return { ...(await evaluateCheckpoint(embeddedName, on, job, hooks)), record: null };
   const out = join(job.out, `${pruner}-2of4-${rotate === "none" ? "plain" : "rotated"}`);
   const record = await pruneModel({
     ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, out, force: true, ...settings.prune },
@@ -50,7 +70,7 @@ export async function runDemoJob(job: DemoJob, hooks: JobHooks, device?: Backend
     ...(rotate === "none" ? asPublished : {}),
     ...hooks,
   });
-  return { evaluation: await evaluateCheckpoint(out, on, job, hooks), record };
+  return { ...(await evaluateCheckpoint(out, on, job, hooks)), record };
 }
 
 async function evaluateCheckpoint(
@@ -58,18 +78,34 @@ async function evaluateCheckpoint(
   { backend, ...tuning }: { readonly backend: BackendName | Backend } & BackendTuning,
   job: DemoJob,
   hooks: JobHooks,
-): Promise<PerplexityResult> {
+): Promise<Omit<DemoJobResult, "record">> {
   const { device, dispose } = await borrowBackend(backend, tuning);
   try {
     await using model = await openNamedModel(name, device);
-    return await evaluate(model, {
+    const evaluation = await evaluate(model, {
       windowLength: Math.min(model.contextLength, job.settings.windowLength),
       windows: job.settings.evaluationWindows,
       stage: "evaluate",
       progress: hooks.onProgress,
       signal: hooks.signal,
     });
+    return { evaluation, continuation: await continuationAccuracy(model, job, hooks) };
   } finally {
     await dispose();
   }
+}
+
+async function continuationAccuracy(
+  model: Model,
+  { settings }: DemoJob,
+  { onProgress, signal }: JobHooks,
+): Promise<ContinuationAccuracy> {
+  const { metrics, rows } = await evaluateTask(await subjectOf(model), findTask("continuation"), {
+    source: rowSource(undefined),
+    limit: settings.continuationRows,
+    onProgress: (block, blocks) => onProgress({ stage: continuationStage, block, blocks }),
+    signal,
+  });
+  const { value, standardError } = metrics.acc as MetricResult;
+  return { accuracy: value, standardError: standardError ?? 0, rows };
 }

@@ -1,7 +1,12 @@
 import { availableParallelism } from "node:os";
 import type { Backend } from "@denoise-rotator/core";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
-import type { DemoJob, DemoJobResult } from "./demo-jobs.js";
+import {
+  type ContinuationAccuracy,
+  continuationStage,
+  type DemoJob,
+  type DemoJobResult,
+} from "./demo-jobs.js";
 import { type RunHooks, runJobs } from "./demo-pool.js";
 import { demoSettings, quickInWords, softwareAdapter } from "./demo-settings.js";
 import { runInTurn } from "./demo-turns.js";
@@ -27,9 +32,14 @@ export interface DemoOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface DemoFigures {
+  readonly perplexity: number;
+  readonly continuation: ContinuationAccuracy;
+}
+
 export interface DemoRow {
-  readonly plain: { readonly perplexity: number };
-  readonly rotated: { readonly perplexity: number };
+  readonly plain: DemoFigures;
+  readonly rotated: DemoFigures;
   /** Share of the plain gap to dense that rotation removes; negative where it hurts. */
   readonly gapClosed: number;
   /** Every N:M group of both written checkpoints is valid. */
@@ -41,7 +51,7 @@ export interface DemoRow {
 }
 
 export interface DemoResult {
-  readonly dense: PerplexityResult;
+  readonly dense: PerplexityResult & { readonly continuation: ContinuationAccuracy };
   readonly wanda: { readonly "2:4": DemoRow };
   readonly sparsegpt: { readonly "2:4": DemoRow };
   readonly out: string;
@@ -80,8 +90,10 @@ async function runDemo(options: DemoOptions, device: Backend | undefined): Promi
   const progress = overallProgress(jobs, options.onProgress ?? (() => {}));
   const hooks: RunHooks = {
     onProgress: progress,
-    onDone: ({ label }, { evaluation }) =>
-      options.onNote?.(`${label}: perplexity ${evaluation.perplexity.toFixed(3)}`),
+    onDone: ({ label }, { evaluation, continuation }) =>
+      options.onNote?.(
+        `${label}: perplexity ${evaluation.perplexity.toFixed(3)}, continuations right ${asPercent(continuation)}`,
+      ),
     signal: options.signal ?? new AbortController().signal,
   };
   const results = await (device ? runInTurn(jobs, device, hooks) : runJobs(jobs, threads, hooks));
@@ -90,7 +102,7 @@ async function runDemo(options: DemoOptions, device: Backend | undefined): Promi
   );
   const reference = dense!.evaluation;
   return {
-    dense: reference,
+    dense: { ...reference, continuation: dense!.continuation },
     wanda: { "2:4": row(wandaPlain!, wandaRotated!, reference.perplexity) },
     sparsegpt: { "2:4": row(sparsegptPlain!, sparsegptRotated!, reference.perplexity) },
     out,
@@ -113,8 +125,8 @@ function settingsFor({ quick, evaluationWindows, onNote }: DemoOptions, device: 
 function row(plain: DemoJobResult, rotated: DemoJobResult, dense: number): DemoRow {
   const [before, after] = [plain.evaluation.perplexity, rotated.evaluation.perplexity];
   return {
-    plain: { perplexity: before },
-    rotated: { perplexity: after },
+    plain: { perplexity: before, continuation: plain.continuation },
+    rotated: { perplexity: after, continuation: rotated.continuation },
     gapClosed: (before - after) / (before - dense),
     maskValid: (plain.record?.maskValid && rotated.record?.maskValid) ?? false,
     invarianceError: rotated.record?.invarianceError ?? Number.NaN,
@@ -122,15 +134,18 @@ function row(plain: DemoJobResult, rotated: DemoJobResult, dense: number): DemoR
   };
 }
 
-/** Adds the jobs' own progress up: a job passes over the blocks once to prune and once to evaluate. */
+/** Adds the jobs' own progress up: a job passes over the blocks to prune, for perplexity, and for the task. */
 function overallProgress(jobs: readonly DemoJob[], report: (event: ProgressEvent) => void) {
   const done = new Map<string, number>();
-  return ({ label }: DemoJob, { stage, block, blocks }: ProgressEvent): void => {
-    const passes = jobs.reduce((sum, { pruner }) => sum + (pruner ? 2 : 1), 0);
-    const evaluating = stage === "evaluate";
-    const pruned = jobs.find((job) => job.label === label)?.pruner !== undefined;
-    done.set(label, evaluating ? block + (pruned ? blocks : 0) : block - 1);
+  return ({ label, pruner }: DemoJob, { stage, block, blocks }: ProgressEvent): void => {
+    const passes = jobs.reduce((sum, job) => sum + (job.pruner ? 3 : 2), 0);
+    const before = { evaluate: pruner ? 1 : 0, [continuationStage]: pruner ? 2 : 1 }[stage];
+    done.set(label, before === undefined ? block - 1 : before * blocks + block);
     const total = [...done.values()].reduce((a, b) => a + b, 0);
     report({ stage: `${label}: ${stage}`, block: total, blocks: passes * blocks });
   };
 }
+
+/** With its standard error. */
+export const asPercent = ({ accuracy, standardError }: ContinuationAccuracy): string =>
+  `${(100 * accuracy).toFixed(1)} ± ${(100 * standardError).toFixed(1)} %`;

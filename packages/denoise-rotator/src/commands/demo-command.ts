@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OptionError } from "@denoise-rotator/core";
 import { Command } from "commander";
-import { type DemoResult, demo } from "../demo.js";
+import { asPercent, type DemoResult, demo } from "../demo.js";
 import { addBackendOptions, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
 import { integer, jsonOption } from "./options.js";
@@ -23,7 +23,7 @@ export function demoCommand(): Command {
     .description(
       "Evaluates the embedded 3-million-parameter Llama, prunes it to 2:4 by Wanda and SparseGPT as published " +
         "and at the default quality (learned rotations; SparseGPT refined and matched), saves the four results and " +
-        "prints their perplexities.",
+        "prints their perplexities, and how often the true continuation of a held-out text is the likeliest of four.",
     );
   return addBackendOptions(command)
     .option("--out <directory>", "where the results go, replaced", join(tmpdir(), "denoise-rotator-demo"))
@@ -72,14 +72,20 @@ function summarise(result: DemoResult): string {
       `${pruner} 2:4`,
       plain.perplexity.toFixed(3),
       rotated.perplexity.toFixed(3),
+      asPercent(plain.continuation),
+      asPercent(rotated.continuation),
       `${(100 * gapClosed).toFixed(0)} %`,
       maskValid ? "yes" : "NO",
       invarianceError.toExponential(1),
     ];
   });
-  const head = ["", "plain", "rotated", "gap closed", "masks valid", "invariance error"];
+  const head = [
+    ...["", "plain", "rotated", "plain, continuations", "rotated, continuations"],
+    ...["gap closed", "masks valid", "invariance error"],
+  ];
   return [
-    `dense perplexity ${result.dense.perplexity.toFixed(3)} (${result.dense.tokens} held-out tokens)`,
+    `dense perplexity ${result.dense.perplexity.toFixed(3)} (${result.dense.tokens} held-out tokens), ` +
+      `continuations right of ${result.dense.continuation.rows}: ${asPercent(result.dense.continuation)}; by chance 25 %`,
     formatTable(head, rows),
     `${result.seconds.toFixed(0)} s on ${result.backend.name}${result.quick ? ", quick settings" : ""}; checkpoints and run.json in ${result.out}`,
   ].join("\n");
