@@ -225,6 +225,11 @@ describe("denoise-rotator demo", () => {
       expect(rotated.perplexity).toBeLessThan(plain.perplexity);
       expect(gapClosed).toBeGreaterThan(0.4);
       expect(maskValid).toBe(true);
+      for (const { continuation } of [plain, rotated]) {
+        expect(continuation.rows).toBe(200);
+        // Chance is 0.25, with a standard error of 0.03.
+        expect(continuation.accuracy).toBeGreaterThan(0.35);
+      }
       expect(invarianceError).toBeLessThan(1e-4);
       expect(flops).toBeGreaterThan(1e11);
     }
