@@ -6,6 +6,7 @@ import {
   type FusedKernels,
   OptionError,
   type RequiredKernels,
+  type Sparse24Kernels,
 } from "@denoise-rotator/core";
 import type { Block } from "./engine/arena.js";
 import { createEngine, type Engine, type EngineOptions } from "./engine/engine.js";
@@ -22,6 +23,8 @@ import { matmul } from "./kernels/matmul.js";
 import { choleskyPanel } from "./kernels/panels.js";
 import { reduce } from "./kernels/reduce.js";
 import { argsort, smallest } from "./kernels/sort.js";
+import { sparse24Matmul, sparse24Unpack } from "./kernels/sparse24.js";
+import { arrangeRows } from "./kernels/sparse24-arrange.js";
 import { syrk } from "./kernels/syrk.js";
 import { triangularSolve } from "./kernels/triangular-solve.js";
 import { tridiagonalPanel } from "./kernels/tridiagonal.js";
@@ -98,7 +101,8 @@ function warn(notice: string): void {
 class Wasm implements WasmBackend {
   readonly name = "wasm";
   readonly capabilities: Capabilities;
-  readonly kernels: RequiredKernels & FusedKernels;
+  readonly kernels: RequiredKernels & FusedKernels & Sparse24Kernels;
+  readonly arrangeSparse24 = arrangeRows;
   #engine: Engine | undefined;
 
   constructor(engine: Engine) {
@@ -164,7 +168,7 @@ class Wasm implements WasmBackend {
   }
 }
 
-function bindKernels(engine: () => Engine): RequiredKernels & FusedKernels {
+function bindKernels(engine: () => Engine): RequiredKernels & FusedKernels & Sparse24Kernels {
   return {
     fill: (out, value) => fillOperand(engine(), out, value),
     copy: (x, out) => copyOperand(engine(), x, out),
@@ -190,6 +194,8 @@ function bindKernels(engine: () => Engine): RequiredKernels & FusedKernels {
     prunedEnergy: (y, h, out, energy, options) => prunedEnergy(engine(), y, h, out, energy, options),
     groupEntropy: (y, h, out, energy, entropies, options) =>
       groupEntropy(engine(), y, h, out, energy, entropies, options),
+    sparse24Matmul: (x, words, out, form) => sparse24Matmul(engine(), x, words, out, form),
+    sparse24Unpack: (words, out, form) => sparse24Unpack(engine(), words, out, form),
     syrk: (x, out, options) => syrk(engine(), x, out, options),
     tridiagonalPanel: (a, v, w, factors) => tridiagonalPanel(engine(), a, v, w, factors),
   };

@@ -164,6 +164,10 @@ export const i8x16 = {
   geU: v2(0x2c),
   minU: v2(0x77),
   maxU: v2(0x79),
+  /** Bytes of `a` at the indices `b`; 0 at indices above 15. */
+  swizzle: v2(0x0e),
+  /** As `swizzle` for indices up to 15 (relaxed SIMD): one instruction on x64 where that takes two. */
+  relaxedSwizzle: v2(0x100),
   narrowI16x8S: v2(0x65),
   allTrue: unaryOf<"v128", "i32">("i32", ...simd(0x63)),
 };

@@ -10,6 +10,8 @@ import { definePanelKernels } from "../emit/panels.js";
 import { definePrunedEnergy } from "../emit/pruned-energy.js";
 import { defineReductions } from "../emit/reduce.js";
 import { defineSmallest } from "../emit/smallest.js";
+import { sparse24Picks } from "../emit/sparse24-few.js";
+import { defineSparse24 } from "../emit/sparse24-product.js";
 import { defineStridedCopies } from "../emit/strided.js";
 import { Pool } from "../threads/pool.js";
 import { Arena, type Block } from "./arena.js";
@@ -68,6 +70,7 @@ function emitModule(features: Features, shared: boolean): ModuleBuilder {
   defineSmallest(m);
   definePrunedEnergy(m);
   defineGroupEntropy(m);
+  defineSparse24(m, tile);
   return m;
 }
 
@@ -99,6 +102,7 @@ export async function createEngine({ limit, threads, turbo }: EngineOptions): Pr
   const modules = [module];
   const memory = new Memory({ arenaStart: arenaStart(threads), limit, shared });
   memory.u8.set(constants, layout.constants);
+  memory.u8.set(sparse24Picks(), layout.sparse24Picks);
   if (turbo) {
     const constantsAt = layout.constants + constants.byteLength;
     const builder = emitTurbo(turbo, shared, constantsAt);

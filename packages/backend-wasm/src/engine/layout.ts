@@ -11,6 +11,8 @@ export const layout = {
   scratch: 1024,
   /** Table of vector constants. */
   constants: 8192,
+  /** Of every byte of 2:4-sparse codes, the bytes that its four positions pick; see `emit/sparse24-few.ts`. */
+  sparse24Picks: 32768 - 4096,
   /** Words through which threads agree on a job; see `threads/job.js`. */
   control: 32768,
   /** Arguments of a job's tasks. */
