@@ -6,7 +6,6 @@ import {
   i32,
   i32x4,
   type Local,
-  threadArea,
   type V128,
   v128,
 } from "../assembler/expressions.js";
@@ -16,7 +15,7 @@ import { layout } from "../engine/layout.js";
 import { storeLanes } from "./row-loops.js";
 import { rowsForm, stepBytes } from "./sparse24-form.js";
 
-const { blockRows, codeBytes, fours, stretch } = rowsForm;
+const { blockRows, codeBytes, fours, stepInputs, stretch } = rowsForm;
 
 export const fewName = (dtype: Sparse24DType): string => `sparse24Few_${dtype}`;
 
@@ -29,60 +28,76 @@ export function sparse24Picks(): Uint8Array {
 }
 
 /**
- * `sparse24Few_…(weights, x, xRow, tokens, out, outRow, rows, steps)`: `rows` of W (whole blocks, but for the last) times
- * `tokens` ≥ 1 rows of x, `16·steps` inputs each, into rows of `out`.
+ * `sparse24Few_…(weights, allBlocks, firstBlock, steps, x, xRow, tokens, out, outRow, rows)`: `rows` of W (whole blocks, but
+ * for the last) from block `firstBlock` of `allBlocks` times `tokens` ≥ 1 rows of x, `16·steps` inputs each, into rows of `out`.
  *
- * Lanes are rows of W: four inputs at a time are picked apart by the table of `sparse24Picks`. A block's weights are read
- * once for every two tokens, from memory once.
+ * Lanes are rows of W: four inputs at a time are picked apart by the table of `sparse24Picks`. A block's part of a stretch is
+ * read once for every two tokens, from memory once.
  */
 export function defineSparse24Few(m: ModuleBuilder, dtype: Sparse24DType, separateSums: boolean): void {
   m.define(
     fewName(dtype),
     {
       weights: "i32",
+      allBlocks: "i32",
+      firstBlock: "i32",
+      steps: "i32",
       x: "i32",
       xRow: "i32",
       tokens: "i32",
       out: "i32",
       outRow: "i32",
       rows: "i32",
-      steps: "i32",
     },
     (f, p) => {
-      const [x, out, tokens] = f.locals("i32", 3);
+      const [weights, x, out, outs, rows, tokens, first, steps] = f.locals("i32", 8);
       const two = defineBlock(m, f, { dtype, tokens: 2, separateSums });
       const one = defineBlock(m, f, { dtype, tokens: 1, separateSums });
-      f.while(
-        () => i32.gtS(p.rows, 0),
+      const multiply = (block: Block, count: number) => {
+        const sums = block(weights, x, p.xRow, steps);
+        for (const token of sums) {
+          addSums(f, token, out, rows, first);
+          f.advance(out, p.outRow);
+          f.advance(x, p.xRow);
+        }
+        f.advance(tokens, -count);
+      };
+      f.setInt(first, 0);
+      f.doWhile(
         () => {
-          f.set(x, p.x);
-          f.set(out, p.out);
-          f.set(tokens, p.tokens);
-          const multiply = (block: Block, count: number) => {
-            block(p.weights, x, p.xRow, p.steps);
-            for (let token = 0; token < count; token++) {
-              storeBlock(f, token, out, p.rows);
-              f.advance(out, p.outRow);
-              f.advance(x, p.xRow);
-            }
-            f.advance(tokens, -count);
-          };
-          f.while(
-            () => i32.gtS(tokens, 1),
-            () => multiply(two, 2),
+          f.set(steps, i32.min(i32.sub(p.steps, first), stretch));
+          f.set(weights, i32.add(p.weights, i32.mul(i32.mul(steps, p.firstBlock), stepBytes(dtype))));
+          f.set(outs, p.out);
+          f.set(rows, p.rows);
+          f.doWhile(
+            () => {
+              f.set(x, p.x);
+              f.set(out, outs);
+              f.set(tokens, p.tokens);
+              f.while(
+                () => i32.gtS(tokens, 1),
+                () => multiply(two, 2),
+              );
+              f.if(tokens, () => multiply(one, 1));
+              f.advance(weights, i32.mul(steps, stepBytes(dtype)));
+              f.advance(outs, 4 * blockRows);
+              f.advance(rows, -blockRows);
+            },
+            () => i32.gtS(rows, 0),
           );
-          f.if(tokens, () => multiply(one, 1));
-          f.advance(p.weights, i32.mul(p.steps, stepBytes(dtype)));
-          f.advance(p.out, 4 * blockRows);
-          f.advance(p.rows, -blockRows);
+          f.advance(p.weights, i32.mul(i32.mul(steps, p.allBlocks), stepBytes(dtype)));
+          f.advance(p.x, i32.mul(steps, 4 * stepInputs));
+          f.advance(first, steps);
         },
+        () => i32.ltS(first, p.steps),
       );
     },
   );
 }
 
-/** Emits a block of W times some tokens into the thread's scratch area `[token][16]`. */
-type Block = (weights: I32, x: Local<"i32">, xRow: I32, steps: I32) => void;
+type Sums = readonly Local<"v128">[];
+/** Emits steps of a block of W times some tokens; gives each token's sums of the block's rows. */
+type Block = (weights: I32, x: I32, xRow: I32, steps: I32) => readonly Sums[];
 
 interface BlockOptions {
   readonly dtype: Sparse24DType;
@@ -90,43 +105,24 @@ interface BlockOptions {
   readonly separateSums: boolean;
 }
 
-const totalAt = (token: number, four: number): number => layout.scratch + 4 * blockRows * token + 16 * four;
-
 function defineBlock(m: ModuleBuilder, f: FunctionBuilder, options: BlockOptions): Block {
   const sums = Array.from({ length: options.tokens }, () => f.locals("v128", fours));
   const cursors = f.locals("i32", options.tokens);
-  const [step, left, steps] = f.locals("i32", 3);
-  const eachSum = (body: (sum: Local<"v128">, at: number) => void) => {
-    sums.forEach((row, token) => {
-      row.forEach((sum, four) => {
-        body(sum, totalAt(token, four));
-      });
-    });
-  };
-  return (weights, x, xRow, allSteps) => {
+  const [step, left] = f.locals("i32", 2);
+  return (weights, x, xRow, steps) => {
     f.set(step, weights);
+    f.set(left, steps);
     cursors.forEach((cursor, token) => {
       f.set(cursor, token === 0 ? x : i32.add(cursors[token - 1]!, xRow));
     });
-    // −0 + s is s, whatever its sign.
-    const zero = f.let(m.f32(-0));
-    eachSum((_, at) => f.store(threadArea, zero, at));
-    f.set(left, allSteps);
-    f.doWhile(
-      () => {
-        f.set(steps, i32.min(left, stretch));
-        f.set(left, i32.sub(left, steps));
-        eachSum((sum) => f.set(sum, v128.zero));
-        multiplySteps(m, f, options, { sums, cursors, step, steps });
-        eachSum((sum, at) => f.store(threadArea, f32x4.add(v128.load(threadArea, at), sum), at));
-      },
-      () => i32.gtS(left, 0),
-    );
+    for (const sum of sums.flat()) f.set(sum, v128.zero);
+    multiplySteps(m, f, options, { sums, cursors, step, steps: left });
+    return sums;
   };
 }
 
 interface StepCursors {
-  readonly sums: readonly (readonly Local<"v128">[])[];
+  readonly sums: readonly Sums[];
   /** Into x, of every token. */
   readonly cursors: readonly Local<"i32">[];
   readonly step: Local<"i32">;
@@ -171,7 +167,7 @@ function multiplySteps(
             multiplySlot(four, 2 * group + 1);
           }
         }
-        for (const cursor of cursors) f.advance(cursor, 4 * rowsForm.stepInputs);
+        for (const cursor of cursors) f.advance(cursor, 4 * stepInputs);
         f.advance(step, stepBytes(dtype));
         f.advance(steps, -1);
       },
@@ -180,18 +176,33 @@ function multiplySteps(
   });
 }
 
-/** Stores at most `rows` of a token's totals. */
-function storeBlock(f: FunctionBuilder, token: number, out: Local<"i32">, rows: Local<"i32">): void {
-  for (let four = 0; four < fours; four++) {
-    const total = v128.load(threadArea, totalAt(token, four));
-    const to = f.let(i32.add(out, 16 * four));
-    f.if(
-      i32.geS(rows, 4 * four + 4),
-      () => f.store(to, total),
-      () => {
-        const lanes = f.let(i32.sub(rows, 4 * four));
-        f.if(i32.gtS(lanes, 0), () => storeLanes(f, to, total, lanes));
-      },
-    );
-  }
+/** Adds the sums to what is there, or puts them there in the first stretch: at most `rows` of a token. */
+function addSums(
+  f: FunctionBuilder,
+  sums: Sums,
+  out: Local<"i32">,
+  rows: Local<"i32">,
+  first: Local<"i32">,
+): void {
+  f.if(first, () => {
+    sums.forEach((sum, four) => {
+      f.set(sum, f32x4.add(v128.load(out, 16 * four), sum));
+    });
+  });
+  const whole = () => {
+    sums.forEach((sum, four) => {
+      f.store(out, sum, 16 * four);
+    });
+  };
+  f.if(i32.geS(rows, blockRows), whole, () => {
+    sums.forEach((sum, four) => {
+      const to = f.let(i32.add(out, 16 * four));
+      const lanes = f.let(i32.sub(rows, 4 * four));
+      f.if(
+        i32.geS(lanes, 4),
+        () => f.store(to, sum),
+        () => f.if(i32.gtS(lanes, 0), () => storeLanes(f, to, sum, lanes)),
+      );
+    });
+  });
 }

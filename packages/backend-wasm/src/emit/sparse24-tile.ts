@@ -1,34 +1,47 @@
 import { f32x4, type I32, i32, type Local, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
+import type { GemmTile } from "../engine/features.js";
 import { rowsForm, stepBytes } from "./sparse24-form.js";
 
 const { blockRows, codeBytes, slots, stepInputs } = rowsForm;
 const bytes = stepBytes("f32");
 
-/** Tokens in the lanes of `vectors` registers, for `rows` rows of W at once. */
+/** What one pass of the inner loop holds in registers: sums of tokens in the lanes of `vectors`, for `rows` rows of W. */
 export interface Sparse24Tile {
   readonly vectors: number;
-  /** Two where one row has too few sums to keep the multiply-adds from waiting for each other. */
   readonly rows: 1 | 2;
+  /** Weights of two rows come in one load and are broadcast from it: loads are what there are too many of. */
+  readonly pairedWeights: boolean;
+  /** {@link GemmTile.separateSteps}: never-taken exits after every four multiply-adds. */
+  readonly separateSums: boolean;
 }
+
+/** The tiles that are fastest on the engine, wide and narrow. */
+export const tilesOf = ({ separateSteps: separateSums }: GemmTile): readonly [Sparse24Tile, Sparse24Tile] =>
+  separateSums
+    ? [
+        { vectors: 8, rows: 1, pairedWeights: false, separateSums },
+        { vectors: 4, rows: 2, pairedWeights: false, separateSums },
+      ]
+    : [
+        { vectors: 6, rows: 2, pairedWeights: true, separateSums },
+        { vectors: 4, rows: 2, pairedWeights: true, separateSums },
+      ];
 
 export const tileName = ({ vectors }: Sparse24Tile): string => `sparse24Tile${4 * vectors}`;
 
 /**
- * `sparse24Tile…(weights, blockBytes, x, sums, blocks, steps, accumulate)`: `steps` f32 steps of blocks of 16 rows, which lie
- * `blockBytes` apart, times a panel of x `[16·steps][4·vectors]`, added to or put into sums `[16·blocks][4·vectors]`.
+ * `sparse24Tile…(weights, x, sums, blocks, steps, accumulate)`: consecutive blocks of `steps` f32 steps times a panel of x `[16·steps][4·vectors]`, added to or put into sums `[16·blocks][4·vectors]`.
  *
  * Every kept weight, broadcast, meets the row of the panel that its position names. One load for each multiply-add bounds
- * the speed, so nothing may keep loads waiting: codes are read half a step before they are used. `separateSums` is
- * {@link GemmTile.separateSteps} of the engine: never-taken exits after every four multiply-adds.
+ * the speed, so nothing may keep loads waiting: codes are read half a step before they are used.
  */
-export function defineSparse24Tile(m: ModuleBuilder, tile: Sparse24Tile, separateSums: boolean): void {
+export function defineSparse24Tile(m: ModuleBuilder, tile: Sparse24Tile): void {
   m.define(
     tileName(tile),
     {
       weights: "i32",
-      blockBytes: "i32",
       x: "i32",
       sums: "i32",
       blocks: "i32",
@@ -48,13 +61,13 @@ export function defineSparse24Tile(m: ModuleBuilder, tile: Sparse24Tile, separat
             f.set(values, i32.add(p.weights, i32.shl(row, 2)));
             f.set(x, p.x);
             f.set(left, p.steps);
-            multiplyRows(m, f, { sums, shift, codes, values, x, left }, separateSums);
+            multiplyRows(m, f, tile, { sums, shift, codes, values, x, left });
             storeSums(f, sums.flat(), p.sums, p.accumulate);
             f.advance(row, tile.rows);
           },
           () => i32.ltS(row, blockRows),
         );
-        f.advance(p.weights, p.blockBytes);
+        f.advance(p.weights, i32.mul(p.steps, bytes));
       });
     },
   );
@@ -91,13 +104,21 @@ interface RowCursors {
 function multiplyRows(
   m: ModuleBuilder,
   f: FunctionBuilder,
+  { pairedWeights, separateSums }: Sparse24Tile,
   { sums, shift, codes, values, x, left }: RowCursors,
-  separateSums: boolean,
 ): void {
   const panelRow = 16 * sums[0]!.length;
   const [code, next] = [f.locals("i32", sums.length), f.locals("i32", sums.length)];
   const at = f.local("i32");
-  const weight = f.local("v128");
+  const [weight, pair] = f.locals("v128", 2);
+  const readWeight = (slot: number, row: number) => {
+    const offset = codeBytes + 64 * slot;
+    if (!pairedWeights) f.set(weight, v128.load32Splat(values, offset + 4 * row));
+    else {
+      if (row === 0) f.set(pair, v128.load64Zero(values, offset));
+      f.set(weight, v128.shuffle32(pair, pair, [row, row, row, row]));
+    }
+  };
   const readCodes = (row: number, offset: number) =>
     f.set(next[row]!, i32.shrU(i32.load(codes, offset), row === 0 ? shift : i32.add(shift, 2 * row)));
   for (const row of sums) for (const sum of row) f.set(sum, v128.zero);
@@ -117,7 +138,7 @@ function multiplyRows(
       f.set(at, i32.add(x, panelOffset(code[row]!, 8 * (slot % 4), panelRow)));
       sums[row]!.forEach((sum, vector) => {
         separate();
-        if (vector === 0) f.set(weight, v128.load32Splat(values, codeBytes + 64 * slot + 4 * row));
+        if (vector === 0) readWeight(slot, row);
         f.set(sum, m.madd(weight, v128.load(at, 4 * panelRow * (slot >> 1) + 16 * vector), sum));
       });
     };

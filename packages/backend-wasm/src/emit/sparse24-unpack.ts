@@ -3,63 +3,66 @@ import { i32, v128 } from "../assembler/expressions.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { rowsForm, stepBytes } from "./sparse24-form.js";
 
-const { blockRows, codeBytes } = rowsForm;
+const { blockRows, codeBytes, stepInputs, stretch } = rowsForm;
 
 export const unpackName = (dtype: Sparse24DType): string => `sparse24Unpack_${dtype}`;
 
-/** `sparse24Unpack_…(weights, out, inputs, rows)`: `rows` of W (whole blocks, but for the last), dense. */
+/**
+ * `sparse24Unpack_…(weights, allBlocks, firstBlock, out, inputs, rows)`: `rows` of W (whole blocks, but for the last) from
+ * block `firstBlock` of `allBlocks`, dense.
+ */
 export function defineSparse24Unpack(m: ModuleBuilder, dtype: Sparse24DType): void {
-  const parameters = { weights: "i32", out: "i32", inputs: "i32", rows: "i32" } as const;
-  m.define(unpackName(dtype), parameters, (f, p) => {
-    const [row, half, code, to, from, group] = f.locals("i32", 6);
-    const blockBytes = i32.mul(i32.shrU(i32.add(p.inputs, 15), 4), stepBytes(dtype));
-    const unpackGroup = (slot: number) => {
-      f.store(to, v128.zero);
-      for (const one of [slot, slot + 1]) {
-        const offset = dtype === "f32" ? 64 * one : 64 * (one >> 1) + 2 * (one & 1);
-        const value =
-          dtype === "f32"
-            ? i32.load(from, codeBytes + offset)
-            : i32.shl(i32.load16U(from, codeBytes + offset), 16);
-        const position = i32.and(i32.shrU(code, 8 * one), 3);
-        f.store(i32.add(to, i32.shl(position, 2)), value);
-      }
-      f.advance(to, 16);
-    };
-    f.while(
-      () => i32.gtS(p.rows, 0),
-      () => {
-        f.setInt(row, 0);
-        f.doWhile(
-          () => {
-            f.set(group, p.weights);
-            // Eight inputs at a time: half a step.
-            f.setInt(half, 0);
-            f.while(
-              () => i32.ltS(half, i32.shrU(p.inputs, 3)),
-              () => {
-                const odd = i32.and(half, 1);
-                const fourAt = i32.add(group, i32.add(i32.shl(i32.shrU(row, 2), 3), i32.shl(odd, 2)));
-                f.set(code, i32.shrU(i32.load(fourAt), i32.shl(i32.and(row, 3), 1)));
-                f.set(
-                  from,
-                  i32.add(i32.add(group, i32.shl(row, 2)), i32.mul(odd, dtype === "f32" ? 256 : 128)),
-                );
-                f.set(to, p.out);
-                unpackGroup(0);
-                unpackGroup(2);
-                f.set(p.out, to);
-                f.if(odd, () => f.advance(group, stepBytes(dtype)));
-                f.advance(half, 1);
-              },
-            );
-            f.advance(row, 1);
-          },
-          () => i32.ltS(row, i32.min(p.rows, blockRows)),
-        );
-        f.advance(p.weights, blockBytes);
-        f.advance(p.rows, -blockRows);
-      },
-    );
-  });
+  const bytes = stepBytes(dtype);
+  m.define(
+    unpackName(dtype),
+    { weights: "i32", allBlocks: "i32", firstBlock: "i32", out: "i32", inputs: "i32", rows: "i32" },
+    (f, p) => {
+      const [first, left, steps, row, place, half, halves, step, code, from, to] = f.locals("i32", 11);
+      const unpackGroup = (slot: number) => {
+        f.store(to, v128.zero);
+        for (const one of [slot, slot + 1]) {
+          const offset = codeBytes + (dtype === "f32" ? 64 * one : 64 * (one >> 1) + 2 * (one & 1));
+          const value = dtype === "f32" ? i32.load(from, offset) : i32.shl(i32.load16U(from, offset), 16);
+          const position = i32.and(i32.shrU(code, 8 * one), 3);
+          f.store(i32.add(to, i32.shl(position, 2)), value);
+        }
+        f.advance(to, 16);
+      };
+      // Eight inputs of a row: half a step.
+      const unpackHalf = () => {
+        const odd = i32.and(half, 1);
+        const codes = i32.add(step, i32.add(i32.shl(i32.shrU(place, 2), 3), i32.shl(odd, 2)));
+        f.set(code, i32.shrU(i32.load(codes), i32.shl(i32.and(place, 3), 1)));
+        f.set(from, i32.add(i32.add(step, i32.shl(place, 2)), i32.mul(odd, dtype === "f32" ? 256 : 128)));
+        unpackGroup(0);
+        unpackGroup(2);
+        f.if(odd, () => f.advance(step, bytes));
+        f.advance(half, 1);
+      };
+      f.setInt(first, 0);
+      f.doWhile(
+        () => {
+          f.set(left, i32.shrU(i32.sub(p.inputs, first), 3));
+          f.set(halves, i32.min(left, 2 * stretch));
+          f.set(steps, i32.shrU(i32.add(halves, 1), 1));
+          f.setInt(row, 0);
+          f.doWhile(
+            () => {
+              f.set(place, i32.and(row, blockRows - 1));
+              const block = i32.add(p.firstBlock, i32.shrU(row, 4));
+              f.set(step, i32.add(p.weights, i32.mul(i32.mul(block, steps), bytes)));
+              f.set(to, i32.add(p.out, i32.shl(i32.add(i32.mul(row, p.inputs), first), 2)));
+              f.setInt(half, 0);
+              f.doWhile(unpackHalf, () => i32.ltS(half, halves));
+              f.advance(row, 1);
+            },
+            () => i32.ltS(row, p.rows),
+          );
+          f.advance(p.weights, i32.mul(i32.mul(p.allBlocks, steps), bytes));
+          f.advance(first, stretch * stepInputs);
+        },
+        () => i32.ltS(first, p.inputs),
+      );
+    },
+  );
 }

@@ -1,7 +1,7 @@
 import type { Sparse24Parts, Sparse24Words } from "@denoise-rotator/core";
 import { blocksOf, rowsForm, stepBytes, stepsOf } from "../emit/sparse24-form.js";
 
-const { blockRows, codeBytes, fours, stepInputs } = rowsForm;
+const { blockRows, codeBytes, fours, stretch } = rowsForm;
 
 /** Four positions of 2 bits, each in a byte of its own. */
 const spread = Int32Array.from(
@@ -17,15 +17,18 @@ export function arrangeRows({ shape, values, positions }: Sparse24Parts): Sparse
   const steps = stepsOf(inputs);
   const words = new Int32Array(blocksOf(out) * steps * stepWords);
   const bits = isF32 ? new Int32Array(values.buffer, values.byteOffset, values.length) : values;
+  const blocks = blocksOf(out);
   for (let row = 0; row < out; row++) {
     const place = row % blockRows;
     const [four, lane] = [place >> 2, place & 3];
-    const block = Math.floor(row / blockRows) * steps * stepWords;
+    const block = Math.floor(row / blockRows);
     const kept = (row * inputs) / 2;
     // Eight inputs, that is four kept weights and a byte of positions, are half a step.
     for (let eight = 0; eight < inputs / 8; eight++) {
-      const step = block + (((8 * eight) / stepInputs) | 0) * stepWords;
       const half = eight & 1;
+      const first = Math.floor(eight / 2 / stretch) * stretch;
+      const step =
+        (first * blocks + block * Math.min(stretch, steps - first) + (eight >> 1) - first) * stepWords;
       words[step + 2 * four + half]! |= spread[positions[kept / 4 + eight]!]! << (2 * lane);
       const from = kept + 4 * eight;
       const to = step + codeBytes / 4 + 4 * four + lane;

@@ -1,8 +1,8 @@
 import type { Operand, Sparse24Form } from "@denoise-rotator/core";
 import { fewName } from "../emit/sparse24-few.js";
-import { blocksOf, rowsForm, stepBytes, stepsOf } from "../emit/sparse24-form.js";
-import { rowsName, tilesOf } from "../emit/sparse24-product.js";
-import type { Sparse24Tile } from "../emit/sparse24-tile.js";
+import { blocksOf, rowsForm, stepsOf } from "../emit/sparse24-form.js";
+import { rowsName } from "../emit/sparse24-product.js";
+import { type Sparse24Tile, tilesOf } from "../emit/sparse24-tile.js";
 import { unpackName } from "../emit/sparse24-unpack.js";
 import type { Engine } from "../engine/engine.js";
 import { parallel, splitEvenly, splitTapering, taskCount } from "../threads/parallel.js";
@@ -61,9 +61,10 @@ function multiplyFew(
   const from = inputs % rowsForm.stepInputs === 0 ? x : padded(engine, temporaries, x, inputs);
   const steps = stepsOf(inputs);
   const cost = ((out * inputs) / 2) * (keptCost + useCost * x.count);
+  const blocks = blocksOf(out);
   const tasks = splitEvenly(out, taskCount(engine, cost), rowsForm.blockRows).map(([first, rows]) => [
-    weights + (first / rowsForm.blockRows) * steps * stepBytes(dtype),
-    ...[from.address, from.stride, x.count, to.address + 4 * first, to.stride, rows, steps],
+    ...[weights, blocks, first / rowsForm.blockRows, steps, from.address, from.stride, x.count],
+    ...[to.address + 4 * first, to.stride, rows],
   ]);
   parallel(engine, fewName(dtype), tasks, cost);
 }
@@ -87,19 +88,20 @@ interface Panels {
   readonly count: number;
 }
 
-/** How tokens are cut into panels; the last may be partly empty. */
-export function panelsOf(tiles: readonly Sparse24Tile[], tokens: number): Panels[] {
-  const [narrow, middle, wide] = tiles.toReversed() as [Sparse24Tile, Sparse24Tile, Sparse24Tile?];
-  const sixteens = Math.ceil(tokens / 16);
-  if (!wide) return counted([middle, sixteens >> 1], [narrow, sixteens & 1]);
-  const [whole, rest] = [Math.floor(sixteens / 3), sixteens % 3];
-  // Two of 32 take as long as 48 and 16, and narrow panels least gain.
-  if (rest === 1 && whole > 0) return counted([wide, whole - 1], [middle, 2]);
-  return counted([wide, whole], [middle, rest >> 1], [narrow, rest & 1]);
+/** Cuts at least 9 tokens into panels, narrow ones where wide ones would be emptier; the last may be partly empty. */
+export function panelsOf([wide, narrow]: readonly [Sparse24Tile, Sparse24Tile], tokens: number): Panels[] {
+  const widths = [wide.vectors, narrow.vectors].map((vectors) => 4 * vectors) as [number, number];
+  let best: readonly [number, number] = [Math.ceil(tokens / widths[0]), 0];
+  const places = ([first, second]: readonly [number, number]) => first * widths[0] + second * widths[1];
+  for (let second = 1; second <= 2; second++) {
+    const other = [Math.max(0, Math.ceil((tokens - second * widths[1]) / widths[0])), second] as const;
+    if (places(other) < places(best)) best = other;
+  }
+  return [
+    { tile: wide, count: best[0] },
+    { tile: narrow, count: best[1] },
+  ].filter(({ count }) => count > 0);
 }
-
-const counted = (...panels: [Sparse24Tile, number][]): Panels[] =>
-  panels.filter(([, count]) => count > 0).map(([tile, count]) => ({ tile, count }));
 
 function multiplyMany(
   engine: Engine,
@@ -152,24 +154,21 @@ function multiplyPanels(
   const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
   const { blockRows } = rowsForm;
   const rows = Math.floor(Math.min(mostRows, mostSums / (width * count)) / blockRows) * blockRows;
-  const tasks = splitTapering(blocksOf(out), threads, Math.max(1, rows / blockRows), 1).map(
-    ([block, blocks]) => {
-      const first = block * blockRows;
-      const height = Math.min(out - first, blocks * blockRows);
-      const from = weights + block * steps * stepBytes(dtype);
-      return [from, steps, packed, count, to.address + 4 * first, to.stride, height, x.count];
-    },
-  );
+  const all = blocksOf(out);
+  const tasks = splitTapering(all, threads, Math.max(1, rows / blockRows), 1).map(([block, blocks]) => {
+    const first = block * blockRows;
+    const height = Math.min(out - first, blocks * blockRows);
+    return [weights, all, block, steps, packed, count, to.address + 4 * first, to.stride, height, x.count];
+  });
   parallel(engine, rowsName(dtype, tile), tasks, cost);
 }
 
 export function sparse24Unpack(engine: Engine, words: Operand, out: Operand, form: Sparse24Form): void {
   const [rows, inputs] = form.shape;
   const { blockRows } = rowsForm;
-  const blockBytes = stepsOf(inputs) * stepBytes(form.dtype);
   const cost = rows * inputs;
   const tasks = splitEvenly(rows, taskCount(engine, cost), blockRows).map(([first, count]) => [
-    addressOf(words) + (first / blockRows) * blockBytes,
+    ...[addressOf(words), blocksOf(rows), first / blockRows],
     ...[addressOf(out) + 4 * first * inputs, inputs, count],
   ]);
   parallel(engine, unpackName(form.dtype), tasks, cost);
