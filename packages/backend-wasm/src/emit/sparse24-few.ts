@@ -1,14 +1,5 @@
 import type { Sparse24DType } from "@denoise-rotator/core";
-import {
-  f32x4,
-  type I32,
-  i8x16,
-  i32,
-  i32x4,
-  type Local,
-  type V128,
-  v128,
-} from "../assembler/expressions.js";
+import { f32x4, type I32, i8x16, i32, i32x4, type Local, type V128, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { layout } from "../engine/layout.js";

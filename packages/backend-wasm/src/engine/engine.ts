@@ -102,13 +102,16 @@ export async function createEngine({ limit, threads, turbo }: EngineOptions): Pr
   const modules = [module];
   const memory = new Memory({ arenaStart: arenaStart(threads), limit, shared });
   memory.u8.set(constants, layout.constants);
-  memory.u8.set(sparse24Picks(), layout.sparse24Picks);
+  let constantsEnd = layout.constants + constants.byteLength;
   if (turbo) {
     const constantsAt = layout.constants + constants.byteLength;
     const builder = emitTurbo(turbo, shared, constantsAt);
     modules.push(compileRevectorised(builder.encode()));
     memory.u8.set(builder.constants(), constantsAt);
+    constantsEnd = constantsAt + builder.constants().byteLength;
   }
+  if (constantsEnd > layout.sparse24Picks) throw new RangeError(`constants reach ${constantsEnd}`);
+  memory.u8.set(sparse24Picks(), layout.sparse24Picks);
   const env = { memory: memory.wasm, threadArea: threadAreaAt(0) };
   const kernels = modules.flatMap((module) =>
     Object.entries(new WebAssembly.Instance(module, { env }).exports as unknown as Record<string, Native>),

@@ -1,0 +1,144 @@
+import {
+  compressSparse24,
+  cpu,
+  encodeBFloat16,
+  fromArray,
+  grad,
+  Random,
+  type Sparse24Parts,
+  Sparse24Weight,
+  sparse24Matmul,
+  type Tensor,
+} from "@denoise-rotator/core";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tilesOf } from "../src/emit/sparse24-tile.js";
+import { type WasmBackend, wasm } from "../src/index.js";
+import { panelsOf } from "../src/kernels/sparse24.js";
+
+/** A random W `[out, in]` with two nonzeros in every four. */
+function sparseParts(
+  out: number,
+  inputs: number,
+  seed: number,
+  dtype: "f32" | "bf16" = "f32",
+): Sparse24Parts {
+  const random = new Random(seed);
+  const dense = new Float32Array(out * inputs);
+  for (let at = 0; at < dense.length; at += 4) {
+    const first = random.integer(4);
+    for (const position of [first, (first + 1 + random.integer(3)) % 4])
+      dense[at + position] = random.nextNormal();
+  }
+  return compressSparse24(dtype === "f32" ? dense : encodeBFloat16(dense), [out, inputs])!;
+}
+
+let backends: WasmBackend[];
+beforeAll(async () => {
+  backends = await Promise.all([1, 2, 3].map((threads) => wasm({ threads, maxMemoryBytes: 256 << 20 })));
+});
+afterAll(() => Promise.all(backends.map((backend) => backend.dispose())));
+
+function product(backend: WasmBackend, parts: Sparse24Parts, x: Float32Array): Float32Array {
+  const [out, inputs] = parts.shape;
+  using weight = Sparse24Weight.pack(parts, backend);
+  using rows = fromArray(x, [x.length / inputs, inputs], { backend });
+  using y = sparse24Matmul(rows, weight);
+  expect(y.shape).toEqual([x.length / inputs, out]);
+  return y.readSync() as Float32Array;
+}
+
+const normals = (count: number, seed: number): Float32Array => {
+  const random = new Random(seed);
+  return Float32Array.from({ length: count }, () => random.nextNormal());
+};
+
+describe("sparse24Matmul on wasm", () => {
+  it.each([
+    ["one token", 1, 2000, 800, "f32"],
+    ["few tokens", 5, 1000, 400, "bf16"],
+    ["many tokens", 90, 500, 408, "f32"],
+    ["many tokens of bf16 weights", 70, 600, 200, "bf16"],
+  ] as const)("should give the same bits on any number of threads: %s", (_, tokens, out, inputs, dtype) => {
+    const parts = sparseParts(out, inputs, 1, dtype);
+    const x = normals(tokens * inputs, 2);
+    const [alone, ...shared] = backends.map((backend) => product(backend, parts, x));
+    for (const result of shared) expect(result).toEqual(alone);
+  });
+
+  it("should give a token the same bits whatever stands beside it", () => {
+    const [backend] = backends as [WasmBackend];
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 80 }),
+        fc.integer({ min: 2, max: 60 }),
+        fc.constantFrom("f32", "bf16"),
+        fc.nat(),
+        (out, eighths, tokens, dtype, seed) => {
+          const inputs = 8 * eighths;
+          const parts = sparseParts(out, inputs, seed, dtype);
+          const x = normals(tokens * inputs, seed + 1);
+          const all = product(backend, parts, x);
+          for (const token of [0, tokens - 1]) {
+            const own = product(backend, parts, x.slice(token * inputs, (token + 1) * inputs));
+            expect(own).toEqual(all.slice(token * out, (token + 1) * out));
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("should err no more than the dense product", async () => {
+    const [out, inputs, tokens] = [96, 4096, 24];
+    const [backend] = backends as [WasmBackend];
+    const parts = sparseParts(out, inputs, 5);
+    const x = normals(tokens * inputs, 6);
+    using weight = Sparse24Weight.pack(parts, backend);
+    using rows = fromArray(x, [tokens, inputs], { backend });
+    using W = weight.toDense();
+    using transposed = W.transpose();
+    using exactRows = fromArray(x, [tokens, inputs], { backend: cpu, dtype: "f64" });
+    using onCpu = await transposed.to(cpu);
+    using wide = onCpu.cast("f64");
+    using exact = exactRows.matmul(wide);
+    const expected = exact.readSync();
+    const rms = (actual: Tensor): number => {
+      using y = actual;
+      const squares = y.readSync().map((value, i) => (value - expected[i]!) ** 2) as Float32Array;
+      return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / squares.length);
+    };
+    expect(rms(sparse24Matmul(rows, weight))).toBeLessThan(rms(rows.matmul(transposed)));
+  });
+
+  it("should differentiate through the unpacked weight and keep nothing of it", () => {
+    for (const backend of backends) {
+      const before = backend.capabilities.allocatedBytes();
+      const weight = Sparse24Weight.pack(sparseParts(300, 200, 3), backend);
+      expect(weight.byteLength).toBeLessThan(0.6 * 4 * 304 * 208);
+      const g = fromArray(normals(7 * 300, 4), [7, 300], { backend });
+      const x = fromArray(normals(7 * 200, 5), [7, 200], { backend });
+      const pulled = grad((x) => sparse24Matmul(x, weight).mul(g).sum())(x);
+      const dense = weight.toDense();
+      const expected = g.matmul(dense);
+      expect(pulled.readSync()).toEqual(expected.readSync());
+      for (const one of [weight, g, x, pulled, dense, expected]) one.dispose();
+      expect(backend.capabilities.allocatedBytes()).toBe(before);
+    }
+  });
+});
+
+describe("panelsOf", () => {
+  it("should leave fewer places empty than the narrow panel has", () => {
+    for (const separateSteps of [false, true]) {
+      const tile = { rows: 4, columns: 8, fma: false, unroll: 8, depth: 320, separateSteps };
+      for (let tokens = 9; tokens < 400; tokens++) {
+        const panels = panelsOf(tilesOf(tile), tokens);
+        const places = panels.reduce((sum, { tile, count }) => sum + 4 * tile.vectors * count, 0);
+        expect(places).toBeGreaterThanOrEqual(tokens);
+        expect(places - tokens).toBeLessThan(16);
+      }
+    }
+  });
+});
