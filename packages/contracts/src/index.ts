@@ -21,6 +21,7 @@ export {
   parsePattern,
   patternSparsity,
   type SparsityPattern,
+  sharedRows,
 } from "./pattern.js";
 export {
   disposeStatistics,

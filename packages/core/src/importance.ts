@@ -17,32 +17,60 @@ export interface Scaled {
   readonly h?: Tensor | undefined;
 }
 
+export interface PrunedEnergyIntoOptions extends PrunedEnergyOptions, Scaled {
+  /** Consecutive outputs that lose the same inputs, those with the smallest sums; default 1. */
+  readonly shared?: number;
+}
+
 /**
  * f = Σ M·y²·h, M the mask of the `count` smallest S = y²·h of every `group` consecutive inputs (`smallest`): y `[n, d]`
  * becomes ½·∂f/∂y = M·y·h, with M constant. Returns the energy ∂f/∂h `[inputs]` = Σ over outputs of M·y², so that f = Σ energy·h.
  *
- * @throws ShapeError if h does not fit, or `group` does not divide the inputs.
+ * @throws ShapeError if h does not fit, or `group` does not divide the inputs, or `shared` the outputs.
  */
-export function prunedEnergyInto(y: Tensor, options: PrunedEnergyOptions & Scaled): Tensor {
-  const { h, inputAxis, group, count } = options;
+export function prunedEnergyInto(y: Tensor, options: PrunedEnergyIntoOptions): Tensor {
+  const { h, inputAxis, group, count, shared = 1 } = options;
   const inputs = checkedLength("prunedEnergyInto", y, h, inputAxis);
   if (!(group >= 1) || inputs % group !== 0)
     throw new ShapeError(`prunedEnergyInto: groups of ${group} do not fill ${inputs} inputs`);
+  const outputs = y.shape[1 - inputAxis]!;
+  if (!(shared >= 1) || outputs % shared !== 0)
+    throw new ShapeError(`prunedEnergyInto: blocks of ${shared} do not fill ${outputs} outputs`);
   const kernel = y.backend.kernels.prunedEnergy;
-  if (!kernel || y.dtype !== "f32") return tidy(() => composedEnergy(y, options));
+  if (!kernel || y.dtype !== "f32" || shared > 1) return tidy(() => composedEnergy(y, options));
   const energy = Tensor.empty(y.backend, [inputs], "f32");
   kernel(y.operand, h?.operand, y.operand, energy.operand, { inputAxis, group, count });
   return energy;
 }
 
-function composedEnergy(y: Tensor, { h, inputAxis, group, count }: PrunedEnergyOptions & Scaled): Tensor {
+function composedEnergy(y: Tensor, options: PrunedEnergyIntoOptions): Tensor {
+  const { h, inputAxis, group, count, shared = 1 } = options;
   const spread = h && (inputAxis === 1 ? h : h.unsqueeze(1));
   const S = spread ? y.square().mul(spread) : y.square();
-  const byRow = smallest(inputAxis === 1 ? S : S.transpose(), { group, count });
+  const byRow = smallestInBlocks(inputAxis === 1 ? S : S.transpose(), { group, count, shared });
   const pruned = where(inputAxis === 1 ? byRow : byRow.transpose(), y, 0);
   const energy = pruned.mul(y).sum({ axis: 1 - inputAxis });
   copyInto(y, spread ? pruned.mul(spread) : pruned);
   return energy;
+}
+
+/**
+ * As `smallest` for x `[rows, columns]`, but every `shared` consecutive rows (which must divide the rows) are marked alike, by
+ * the sums of their elements.
+ */
+export function smallestInBlocks(
+  x: Tensor,
+  { group, count, shared }: { readonly group: number; readonly count: number; readonly shared: number },
+): Tensor {
+  if (shared === 1) return smallest(x, { group, count });
+  const [rows, columns] = x.shape as [number, number];
+  const blocks = [rows / shared, shared, columns];
+  return tidy(() =>
+    smallest(x.reshape(blocks).sum({ axis: 1 }), { group, count })
+      .unsqueeze(1)
+      .expand(blocks)
+      .reshape(x.shape),
+  );
 }
 
 /** Entropies of the groups, and ∂(Σ entropies)/∂h. */

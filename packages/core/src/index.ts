@@ -15,7 +15,14 @@ export { assertFinite, assertFiniteValues } from "./finite.js";
 export { countMatmul, matmulFlops } from "./flops.js";
 export { grad, type ValueAndGrads, valueAndGrad } from "./grad.js";
 export * from "./half.js";
-export { type GroupEntropies, groupEntropyInto, prunedEnergyInto, type Scaled } from "./importance.js";
+export {
+  type GroupEntropies,
+  groupEntropyInto,
+  type PrunedEnergyIntoOptions,
+  prunedEnergyInto,
+  type Scaled,
+  smallestInBlocks,
+} from "./importance.js";
 export * from "./into.js";
 export type { TensorMethods } from "./methods.js";
 export {

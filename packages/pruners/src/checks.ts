@@ -9,7 +9,7 @@ import { assertFinite } from "@denoise-rotator/core";
 
 /** The pattern fits the site and its weight is finite; else an error naming the site. */
 export async function checkSite(site: ReadonlySite, pattern: SparsityPattern): Promise<void> {
-  checkPatternFits(pattern, site.weight.shape[1]!, site.name);
+  checkPatternFits(pattern, site.weight.shape as readonly [number, number], site.name);
   await assertFinite(site.weight, `${site.name}: the weight`);
 }
 

@@ -1,5 +1,5 @@
-import type { SparsityPattern } from "@denoise-rotator/contracts";
-import { logicalNot, smallest, type Tensor, tidy } from "@denoise-rotator/core";
+import { type SparsityPattern, sharedRows } from "@denoise-rotator/contracts";
+import { logicalNot, smallest, smallestInBlocks, type Tensor, tidy } from "@denoise-rotator/core";
 
 /** Which weights compete where a share of them goes: all of the matrix, or those of each row. */
 export type ComparisonGroup = "matrix" | "row";
@@ -13,12 +13,13 @@ export const removedCount = (sparsity: number, size: number): number =>
 
 /**
  * The weights to keep (bool, true) by `scores` `[out, in]`: the exact count with the smallest scores goes, among equals
- * the lower index first. N:M compares every M consecutive inputs.
+ * the lower index first. N:M compares every M consecutive inputs, of the sums over rows that share their positions.
  */
 export function keepLargest(scores: Tensor, pattern: SparsityPattern, group: ComparisonGroup): Tensor {
   return tidy(() => {
     if (pattern.kind === "n:m") {
-      return logicalNot(smallest(scores, { group: pattern.of, count: pattern.of - pattern.keep }));
+      const removed = { group: pattern.of, count: pattern.of - pattern.keep, shared: sharedRows(pattern) };
+      return logicalNot(smallestInBlocks(scores, removed));
     }
     const competing = group === "matrix" ? scores.reshape([1, scores.size]) : scores;
     const count = removedCount(pattern.sparsity, competing.shape[1]!);
@@ -27,7 +28,8 @@ export function keepLargest(scores: Tensor, pattern: SparsityPattern, group: Com
 }
 
 /**
- * Whether a mask `[out, in]` (on the host, 0 = pruned) obeys `pattern`. N:M: exactly N kept in every M inputs.
+ * Whether a mask `[out, in]` (on the host, 0 = pruned) obeys `pattern`. N:M: exactly N kept in every M inputs, the same in
+ * rows that share their positions.
  * Unstructured: no more removed than the share asks, and short of it by less than rounding down in every row or in
  * every column can explain.
  */
@@ -40,6 +42,12 @@ export function maskObeys(mask: ArrayLike<number>, columns: number, pattern: Spa
   if (columns % pattern.of !== 0) return false;
   for (let start = 0; start < mask.length; start += pattern.of) {
     if (countKept(mask, start, start + pattern.of) !== pattern.keep) return false;
+  }
+  const rows = sharedRows(pattern);
+  if (mask.length % (rows * columns) !== 0) return false;
+  for (let i = 0; i < mask.length; i++) {
+    const first = i - (Math.floor(i / columns) % rows) * columns;
+    if ((mask[i] === 0) !== (mask[first] === 0)) return false;
   }
   return true;
 }

@@ -3,6 +3,7 @@ import {
   parsePattern,
   type ReadonlySite,
   type SparsityPattern,
+  sharedRows,
 } from "@denoise-rotator/contracts";
 import {
   copyInto,
@@ -33,7 +34,8 @@ const defaultDamping = 0.01;
 
 /**
  * SparseGPT (Frantar & Alistarh, arXiv 2301.00774): goes from left to right, removes what has the smallest
- * w²/U_jj² (H⁻¹ = Uᵀ·U) and makes up for it in the weights to the right. An unstructured share is taken of each block of columns, over all rows.
+ * w²/U_jj² (H⁻¹ = Uᵀ·U) and makes up for it in the weights to the right. An unstructured share is taken of each block of
+ * columns, over all rows; rows that share their positions go together, by the sum of what each would lose.
  *
  * @throws OptionError if `damping` is negative or `blockSize` is not a positive integer.
  */
@@ -114,7 +116,9 @@ async function sweepWindow(
   const [values, factor] = await Promise.all([window.read(), toNumbers(corner)]);
   const weights = values as Float32Array | Float64Array;
   const block = { weights, upper: factor, width: window.shape[1]!, mask };
-  const groups = pattern.kind === "n:m" && { remove: pattern.of - pattern.keep, of: pattern.of };
+  const groups = pattern.kind === "n:m" && {
+    ...{ remove: pattern.of - pattern.keep, of: pattern.of, rows: sharedRows(pattern) },
+  };
   const errors = sweepBlock(groups ? { ...block, groups } : block);
   using swept = fromTyped(weights, window.shape, window.dtype, window.backend);
   copyInto(window, swept);

@@ -80,12 +80,13 @@ export const patternAndShape: fc.Arbitrary<{ pattern: SparsityPattern; rows: num
     fc
       .record({
         pair: fc.constantFrom<[number, number]>([1, 2], [2, 4], [4, 8], [3, 7]),
-        rows: fc.integer({ min: 1, max: 9 }),
+        shared: fc.constantFrom(1, 1, 2, 3),
+        blocks: fc.integer({ min: 1, max: 4 }),
         groups: fc.integer({ min: 1, max: 3 }),
       })
-      .map(({ pair: [keep, of], rows, groups }) => ({
-        pattern: { kind: "n:m", keep, of } as const,
-        rows,
+      .map(({ pair: [keep, of], shared, blocks, groups }) => ({
+        pattern: { kind: "n:m", keep, of, rows: shared } as const,
+        rows: shared * blocks,
         columns: of * groups,
       })),
   );

@@ -1,7 +1,15 @@
 import { formatPattern, type SparsityPattern } from "@denoise-rotator/contracts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { magnitude, maskObeys, type Pruner, pruneSite, removedCount, wanda } from "../src/index.js";
+import {
+  magnitude,
+  maskObeys,
+  type Pruner,
+  pruneSite,
+  removedCount,
+  sparsegpt,
+  wanda,
+} from "../src/index.js";
 import { disposable, numbers, patternAndShape, pruners, randomSite, siteWith } from "./layers.js";
 
 /** What each pruner removes of [rows, columns] by counting in its groups of comparison, blocks of 8 columns for SparseGPT. */
@@ -104,6 +112,40 @@ describe("comparison groups", () => {
   });
 });
 
+describe("shared positions", () => {
+  const pattern = "1:2/2";
+
+  it("should go by the sums over the rows that share them", async () => {
+    const weight = [
+      [3, 1, 2, 2],
+      [0, 2, 1, 3],
+      [5, 1, 1, 9],
+      [1, 1, 9, 1],
+    ];
+    // Squares summed over rows 0, 1: 9, 5 | 5, 13; over rows 2, 3: 26, 2 | 82, 82, of which the lower index goes.
+    const expected = [
+      [3, 0, 0, 2],
+      [0, 0, 0, 3],
+      [5, 0, 0, 9],
+      [1, 0, 0, 1],
+    ];
+    const identity = [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => Number(i === j)));
+    for (const pruner of [magnitude({ pattern }), wanda({ pattern }), sparsegpt({ pattern })]) {
+      using site = disposable(siteWith(weight, identity));
+      const report = await pruneSite(site, pruner);
+      expect(await site.weight.toNested()).toEqual(expected);
+      expect(report).toMatchObject({ pattern, maskValid: true, kept: 8 });
+    }
+  });
+
+  it("should refuse rows that are no whole number of blocks, naming the site", async () => {
+    using site = disposable(randomSite(6, 8));
+    await expect(pruneSite(site, magnitude({ pattern: "2:4/4" }))).rejects.toThrow(
+      "block.0.up: 6 outputs are not divisible by 4; choose another pattern than 2:4/4, or skip the site",
+    );
+  });
+});
+
 describe("counting", () => {
   it("should take a share for the decimal it is", () => {
     expect(removedCount(0.29, 100)).toBe(29);
@@ -121,6 +163,10 @@ describe("counting", () => {
     expect(maskObeys([1, 1, 0, 0, 0, 1, 0, 1], 8, twoOfFour)).toBe(true);
     expect(maskObeys([1, 1, 1, 0, 0, 0, 0, 1], 8, twoOfFour)).toBe(false);
     expect(maskObeys([1, 0, 0, 0, 0, 1, 0, 1], 8, twoOfFour)).toBe(false);
+    const shared: SparsityPattern = { ...twoOfFour, rows: 2 };
+    expect(maskObeys([1, 1, 0, 0, 1, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1], 4, shared)).toBe(true);
+    expect(maskObeys([1, 1, 0, 0, 1, 0, 1, 0], 4, shared)).toBe(false);
+    expect(maskObeys([1, 1, 0, 0], 4, shared)).toBe(false);
     expect(maskObeys(new Uint8Array(4096).fill(1), 64, { kind: "unstructured", sparsity: 0.5 })).toBe(false);
     expect(maskObeys([0, 0, 0, 1], 2, { kind: "unstructured", sparsity: 0.5 })).toBe(false);
   });

@@ -4,6 +4,7 @@ import {
   type Importance,
   parsePattern,
   type SparsityPattern,
+  sharedRows,
 } from "@denoise-rotator/contracts";
 import type { Tensor } from "@denoise-rotator/core";
 import type { OrthogonalObjective, SolverState, StepInfo, StoppingRule } from "@denoise-rotator/manifold";
@@ -49,15 +50,15 @@ export interface DenoiseOptions extends RotationSettings {
  * Learns rotations R1, R2 of a block that concentrate the importance of its weights (DenoiseRotator, arXiv 2505.23049,
  * section 3). Before: `await block.foldNorms(); await block.capture()`. `absorb` applies the result. The caller disposes of the rotation.
  *
- * @throws OptionError for options out of range and missing statistics; ShapeError where the pattern's M does not divide
- * a site's inputs; NonFiniteError naming the site at which NaN or infinity arose.
+ * @throws OptionError for options out of range and missing statistics; ShapeError where the pattern does not fit a site;
+ * NonFiniteError naming the site at which NaN or infinity arose.
  */
 export async function denoise(block: DecoderBlock, options: DenoiseOptions): Promise<Rotation> {
   const { signal, r1Blocks = 1 } = options;
   const pattern = parsePattern(options.pattern ?? "2:4");
   const settings = resolveSettings(options);
   checkBlocks(r1Blocks, block.hiddenSize, groupSize(pattern));
-  const rowSample = rowSampleOf(options, groupSize(pattern));
+  const rowSample = rowSampleOf(options, pattern);
   signal?.throwIfAborted();
   const { capabilities } = placement(block).backend;
   capabilities.resetPeakBytes?.();
@@ -101,10 +102,13 @@ export function objectiveOf(
 /** The sample of rows that `options` ask for. Throws {@link OptionError} where it is none. */
 export function rowSampleOf(
   { rowSample = 1 }: Pick<DenoiseOptions, "rowSample">,
-  group: number,
+  pattern: SparsityPattern,
 ): RowSample | undefined {
   if (rowSample === 1) return undefined;
-  const chosen = { ...(typeof rowSample === "number" ? { share: rowSample, until: 0.6 } : rowSample), group };
+  const chosen = {
+    ...(typeof rowSample === "number" ? { share: rowSample, until: 0.6 } : rowSample),
+    ...{ group: groupSize(pattern), rows: sharedRows(pattern) },
+  };
   checkRowSample(chosen);
   return chosen;
 }

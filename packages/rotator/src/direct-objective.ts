@@ -1,4 +1,10 @@
-import { checkPatternFits, formatPattern, type SparsityPattern } from "@denoise-rotator/contracts";
+import {
+  checkPatternFits,
+  formatPattern,
+  type SparsityPattern,
+  siteRoles,
+  siteShapes,
+} from "@denoise-rotator/contracts";
 import { prunedEnergyInto, tidy } from "@denoise-rotator/core";
 import type { OrthogonalObjective } from "@denoise-rotator/manifold";
 import { type ObjectiveOptions, type Segment, type SegmentTerm, segmentObjective } from "./objective.js";
@@ -8,9 +14,10 @@ import { prunedOf } from "./pruned-mask.js";
 /**
  * The importance that `pattern` would prune, as a share of each matrix's total, summed over the seven matrices:
  * f = Σ_W ⟨M, S⟩ / total_W. The mask M follows the rotation and counts as constant in the gradient, which is exact
- * wherever no two importances tie. `unstructured` compares within rows.
+ * wherever no two importances tie. `unstructured` compares within rows; rows that share their positions are compared by
+ * their sums.
  *
- * @throws ShapeError naming the site whose inputs M does not divide.
+ * @throws ShapeError naming the site that the pattern does not fit.
  */
 export function directObjective(
   problem: RotationProblem,
@@ -26,12 +33,11 @@ export function directObjective(
   );
 }
 
-/** Throws ShapeError naming the first site in whose input dimension `pattern` does not fit. */
+/** Throws ShapeError naming the first site that `pattern` does not fit. */
 export function checkPatternOfProblem(problem: RotationProblem, pattern: SparsityPattern): void {
   const { siteNames, hiddenSize, heads, down } = problem;
-  checkPatternFits(pattern, hiddenSize, siteNames.qProj);
-  checkPatternFits(pattern, heads.count * heads.dim, siteNames.oProj);
-  checkPatternFits(pattern, down.shape[0]!, siteNames.downProj);
+  const shapes = siteShapes({ hiddenSize, heads, intermediate: down.shape[0]! });
+  for (const role of siteRoles) checkPatternFits(pattern, shapes[role], siteNames[role]);
 }
 
 /** f = Σ M·Y²·h = Σ energy·h, ½·∂Y = M·Y·h, ∂h = energy. */

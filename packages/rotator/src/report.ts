@@ -3,6 +3,7 @@ import {
   type Importance,
   type SiteRole,
   type SparsityPattern,
+  sharedRows,
   siteRoles,
 } from "@denoise-rotator/contracts";
 import { NonFiniteError, stack, type Tensor, tidy, toNumbers, where } from "@denoise-rotator/core";
@@ -72,7 +73,9 @@ export async function siteFigures(
   R2: Tensor,
   pattern: SparsityPattern,
 ): Promise<SiteFigures[]> {
-  const fits = (S: Tensor) => pattern.kind === "unstructured" || S.shape[1]! % pattern.of === 0;
+  const fits = ({ shape }: Tensor) =>
+    pattern.kind === "unstructured" ||
+    (shape[1]! % pattern.of === 0 && shape[0]! % sharedRows(pattern) === 0);
   using figures = tidy(() => {
     const importances = rotatedImportances(problem, R1, R2);
     return stack(

@@ -15,6 +15,8 @@ export interface RowSample {
   readonly until: number;
   /** Consecutive inputs of down that are drawn together: M of the pattern. */
   readonly group: number;
+  /** Consecutive rows of the others that are drawn together: those that share their positions. Default 1. */
+  readonly rows?: number;
 }
 
 export function checkRowSample({ share, until }: RowSample): void {
@@ -29,14 +31,14 @@ export const samples = ({ share, until }: RowSample, { step, steps }: Evaluation
 /** The problem's weights with a share of their rows; the caller disposes. */
 export function sampleRows(
   { packed }: RotationProblem,
-  { share, group }: RowSample,
+  { share, group, rows = 1 }: RowSample,
   { step, seed }: EvaluationStep,
 ): PackedWeights {
   const random = new Random(seed, step + 1);
   const drawn = Object.fromEntries(
     parts.map((part) => {
       const [from, to] = packed.rows[part];
-      const size = part === "down" ? group : 1;
+      const size = part === "down" ? group : part === "queryKey" || part === "gateUp" ? rows : 1;
       const count = (to - from) / size;
       const whole = part === "value" || part === "output";
       const groups = draw(random, count, whole ? count : Math.max(1, Math.round(share * count)));

@@ -96,7 +96,7 @@ function summed(
   pattern: SparsityPattern,
   options: SharedOptions,
 ): OrthogonalObjective {
-  const rowSample = rowSampleOf(options, groupSize(pattern));
+  const rowSample = rowSampleOf(options, pattern);
   const blockObjective = (problem: RotationProblem) =>
     objectiveOf(settings.objective, problem, pattern, rowSample);
   return {

@@ -10,7 +10,7 @@ const layouts: [string, HeadLayout][] = [
   ["GQA", gqa],
   ["MHA", mha],
 ];
-const objectives = ["entropy", "2:4", "1:4", "0.5"];
+const objectives = ["entropy", "2:4", "1:4", "2:4/2", "2:4/4", "0.5"];
 
 function randomPoint(heads: HeadLayout, hidden: number): [Tensor, Tensor] {
   const random = new Random(7);

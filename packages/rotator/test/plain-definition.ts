@@ -98,7 +98,11 @@ export function plainDirect(
         pattern.kind === "n:m"
           ? { group: pattern.of, count: pattern.of - pattern.keep }
           : { count: Math.floor(pattern.sparsity * S[role].shape[1]!) };
-      return S[role].mul(smallest(S[role], options).cast("f64")).sum().div(total[role]);
+      // What rows share is what of their sum goes.
+      const rows = pattern.kind === "n:m" ? (pattern.rows ?? 1) : 1;
+      const [outputs, inputs] = S[role].shape as [number, number];
+      const energy = S[role].reshape([outputs / rows, rows, inputs]).sum({ axis: 1 });
+      return energy.mul(smallest(energy, options).cast("f64")).sum().div(total[role]);
     })
     .reduce((a, b) => a.add(b));
 }

@@ -9,11 +9,13 @@ import {
   type RotationProblem,
   rotationProblem,
 } from "../src/index.js";
+import type { RowSample } from "../src/row-sample.js";
 import { importanceOf } from "./importances.js";
 import { ToyBlock } from "./toy-block.js";
 
 const wanda = importanceOf("diagonal");
 const pattern = parsePattern("2:4");
+const shared = parsePattern("2:4/4");
 
 async function captured(): Promise<ToyBlock> {
   const block = new ToyBlock({ intermediate: 32 });
@@ -25,19 +27,19 @@ async function captured(): Promise<ToyBlock> {
 const distance = (a: Tensor, b: Tensor) => item(tidy(() => a.sub(b).abs().max().div(b.abs().max())));
 
 describe("row sampling", () => {
-  it.each(["direct", "entropy"] as const)(
+  it.each(["direct", "shared", "entropy"] as const)(
     "should estimate %s and its gradients without bias",
     async (kind) => {
       const block = await captured();
       const problem = await rotationProblem(block, wanda);
-      const make = (problem: RotationProblem, rowSample?: { share: number; until: number; group: number }) =>
-        kind === "direct"
-          ? directObjective(problem, pattern, { rowSample })
-          : entropyObjective(problem, { rowSample });
+      const make = (problem: RotationProblem, rowSample?: RowSample) =>
+        kind === "entropy"
+          ? entropyObjective(problem, { rowSample })
+          : directObjective(problem, kind === "direct" ? pattern : shared, { rowSample });
       using rotation = identityRotation(block);
       const points = [rotation.R1, rotation.R2];
       const exact = await make(problem).evaluate(points);
-      const sampled = make(problem, { share: 0.5, until: 1, group: 4 });
+      const sampled = make(problem, { share: 0.5, until: 1, group: 4, rows: kind === "shared" ? 4 : 1 });
       const draws = 400;
       let value = 0;
       let sums = exact.gradients.map((g) => g.mul(0));
