@@ -316,6 +316,13 @@ describe("bad input", () => {
     ["--sparsity 1.5", 2, /1\.5/, () => ["prune", "tiny", "--sparsity", "1.5"]],
     ["an unknown option", 2, /--sparsty/, () => ["prune", "tiny", "--sparsty", "2:4"]],
     ["an unknown pruner", 2, /wnda/, () => ["prune", "tiny", "--pruner", "wnda"]],
+    [
+      "an R that does not divide",
+      1,
+      /q_proj.*256 outputs.*3/,
+      () => ["prune", "tiny", "--sparsity", "2:4/3"],
+    ],
+    ["--sparsity 2:4/0", 2, /2:4\/0/, () => ["prune", "tiny", "--sparsity", "2:4/0"]],
     ["an M that does not divide", 1, /q_proj.*(3|7)/, () => ["prune", "tiny", "--sparsity", "3:7"]],
     ["an unknown quality", 2, /fast, default, best/, () => ["prune", "tiny", "--quality", "high"]],
     [

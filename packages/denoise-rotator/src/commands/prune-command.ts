@@ -43,7 +43,7 @@ export function pruneCommand(): Command {
     )
     .option(
       "--sparsity <pattern>",
-      "2:4, any N:M (N kept of every M), or a share removed such as 0.5",
+      "2:4, any N:M (N kept of every M), N:M/R (the same ones in every R rows), or a share removed such as 0.5",
       sparsity,
       "2:4",
     )
