@@ -238,7 +238,8 @@ function formatOption(
     );
   }
   if (pruner.name === "none") throw new OptionError("--format packed: --pruner none leaves nothing to pack");
-  parsePackedPattern("--format packed", formatPattern(pattern));
+  // Rows that share their positions are stored like any others.
+  parsePackedPattern("--format packed", `${pattern.keep}:${pattern.of}`);
   return format;
 }
 
