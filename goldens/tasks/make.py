@@ -32,18 +32,19 @@ YAML = {
     "lambada_openai": "lambada/lambada_openai.yaml",
 }
 SHOTS = 2
-# name of the run: (task, few-shot examples, whether the tokenizer begins every text with a token)
+# name of the run: (task, few-shot examples, their sampler, whether the tokenizer begins every text with a token)
 RUNS = {
-    **{task: (task, 0, False) for task in YAML},
-    **{f"{task}, {SHOTS} shots": (task, SHOTS, False) for task in ("piqa", "arc_easy", "winogrande", "boolq")},
-    **{f"{task}, first token": (task, 0, True) for task in ("openbookqa", "winogrande")},
+    **{task: (task, 0, "first_n", False) for task in YAML},
+    **{f"{task}, first {SHOTS} shots": (task, SHOTS, "first_n", False) for task in ("winogrande", "boolq")},
+    **{f"{task}, {SHOTS} shots": (task, SHOTS, "default", False) for task in ("piqa", "arc_easy", "winogrande")},
+    **{f"{task}, first token": (task, 0, "first_n", True) for task in ("openbookqa", "winogrande")},
 }
 
 
-def local_task(task: str, folder: Path) -> str:
+def local_task(task: str, sampler: str, folder: Path) -> str:
     """A task that is the harness's own but for where its rows are; its name."""
     files = {path.stem: str(path) for path in sorted((HERE / "data" / task).glob("*.jsonl"))}
-    name = f"local_{task}"
+    name = f"{sampler}_{task}"
     text = [
         f"include: {TASKS / YAML[task]}",
         f"task: {name}",
@@ -52,7 +53,7 @@ def local_task(task: str, folder: Path) -> str:
         f"dataset_kwargs: {json.dumps({'data_files': files})}",
         *([] if "train" in files else ["training_split: null"]),
         *([] if "validation" in files else ["validation_split: null"]),
-        *(["fewshot_config:", "  sampler: first_n"]),
+        *(["fewshot_config:", f"  sampler: {sampler}"]),
     ]
     (folder / f"{name}.yaml").write_text("\n".join(text) + "\n")
     return name
@@ -67,8 +68,8 @@ def language_model(first_token: bool) -> HFLM:
     return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=4, device="cpu")
 
 
-def run(lm: HFLM, manager: TaskManager, task: str, shots: int) -> dict:
-    name = f"local_{task}"
+def run(lm: HFLM, manager: TaskManager, task: str, shots: int, sampler: str) -> dict:
+    name = f"{sampler}_{task}"
     found = lm_eval.simple_evaluate(
         model=lm, tasks=[name], num_fewshot=shots, task_manager=manager, log_samples=True, bootstrap_iters=1000
     )
@@ -87,18 +88,19 @@ def run(lm: HFLM, manager: TaskManager, task: str, shots: int) -> dict:
         }
         for sample in samples
     ]
-    return {"task": task, "shots": shots, "version": found["versions"][name], "metrics": metrics, "rows": rows}
+    return {"task": task, "shots": shots, "sampler": sampler, "version": found["versions"][name], "metrics": metrics, "rows": rows}
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for task in YAML:
-            local_task(task, Path(folder))
+            for sampler in ("first_n", "default"):
+                local_task(task, sampler, Path(folder))
         manager = TaskManager(include_path=folder)
         models = {first: language_model(first) for first in (False, True)}
         runs = {}
-        for name, (task, shots, first) in RUNS.items():
-            runs[name] = {**run(models[first], manager, task, shots), "firstToken": first}
+        for name, (task, shots, sampler, first) in RUNS.items():
+            runs[name] = {**run(models[first], manager, task, shots, sampler), "firstToken": first}
     source = f"lm-eval {lm_eval.__version__}, {SOURCE}"
     write_json(HERE / "golden.json", {"source": source, "model": "packages/tiny-llama, float32", "runs": runs})
 

@@ -15,6 +15,7 @@ const folder = fileURLToPath(new URL("../../../goldens/tasks", import.meta.url))
 interface GoldenRun {
   readonly task: string;
   readonly shots: number;
+  readonly sampler: "first_n" | "default";
   readonly firstToken: boolean;
   readonly version: number;
   readonly metrics: Readonly<Record<string, number>>;
@@ -63,7 +64,7 @@ export async function measureTaskParity(device: Backend): Promise<TaskParity> {
   for (const [run, golden] of Object.entries(runs)) {
     const result = await evaluateTask(golden.firstToken ? beginning : subject, findTask(golden.task), {
       source: { rows: (task, split) => localRows(join(folder, "data"), task, split) },
-      fewShot: { count: golden.shots },
+      fewShot: { count: golden.shots, sampler: golden.sampler === "first_n" ? "first" : "random" },
       samples: true,
     });
     rows.push(compare(run, golden, result));

@@ -62,9 +62,9 @@ export function addTaskOptions(command: Command): Command {
     .option("--limit <n>", "rows of each task at most, from the first on", integer(1))
     .option("--few-shot <n>", "examples before each row", integer(0), 0)
     .addOption(
-      new Option("--shots <sampler>", "the first rows, or random ones for each row")
+      new Option("--shots <sampler>", "random examples for each row, or the first rows")
         .choices(samplers)
-        .default("first"),
+        .default("random"),
     )
     .option("--seed <n>", "of --shots random", integer(0), 1234)
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2));

@@ -89,7 +89,7 @@ export async function evaluateTask(
     ...(signal ? { signal } : {}),
   });
   const outcomes = regroup(task, examples, scores);
-  const { count = 0, sampler = "first", seed = 1234 } = options.fewShot ?? {};
+  const { count = 0, sampler = "random", seed = 1234 } = options.fewShot ?? {};
   return {
     task: task.name,
     version: task.version,

@@ -1,17 +1,18 @@
-import { OptionError, Random } from "@denoise-rotator/core";
+import { OptionError } from "@denoise-rotator/core";
 import { type Example, exampleOf } from "./example.js";
+import { PythonRandom } from "./python-random.js";
 import { type Row, type Task, TaskError } from "./task.js";
 
-/** How few-shot examples are taken: the first rows, the same for all, or random ones for each row. */
-export const samplers = ["first", "random"] as const;
+/** How few-shot examples are taken: random ones for each row, or the first rows, the same for all. */
+export const samplers = ["random", "first"] as const;
 export type Sampler = (typeof samplers)[number];
 
 export interface FewShotOptions {
   /** Examples before each row; default 0. */
   readonly count?: number;
-  /** Default `first`, which is `first_n` of lm-evaluation-harness. */
+  /** Default `random`, as in lm-evaluation-harness; `first` is its `first_n`. */
   readonly sampler?: Sampler;
-  /** Of the sampler `random`; default 1234. Not Python's generator: other rows than the harness draws. */
+  /** Of the sampler `random`, below 2³²; default 1234. The rows are those that the harness draws by this seed. */
   readonly seed?: number;
 }
 
@@ -26,7 +27,7 @@ export function fewShots(
   task: Task,
   pool: readonly Row[],
   own: boolean,
-  { count = 0, sampler = "first", seed = 1234 }: FewShotOptions,
+  { count = 0, sampler = "random", seed = 1234 }: FewShotOptions,
 ): Shots {
   if (!Number.isInteger(count) || count < 0)
     throw new OptionError(`fewShot ${count} is not a number of examples`);
@@ -43,22 +44,40 @@ export function fewShots(
     if (!texts.has(row)) texts.set(row, shotText(task, exampleOf(task, pool[row]!, row)));
     return texts.get(row)!;
   };
+  const drawn = sampler === "random" ? drawRows(task, pool.length, own, count, seed) : undefined;
   return (index) => {
-    const rows = sampler === "random" ? randomRows(pool.length, count, seed, index, own) : [];
-    for (let row = 0; rows.length < count; row++) if (!(own && row === index)) rows.push(row);
+    const rows = drawn?.(index) ?? firstRows(count, own ? index : undefined);
     return rows.map(text).join("");
   };
 }
 
-/** Distinct rows, by a generator of their own for each evaluated row, so that `limit` changes none of them. */
-function randomRows(total: number, count: number, seed: number, index: number, own: boolean): number[] {
-  const random = new Random(seed, index);
-  const taken = new Set<number>();
-  while (taken.size < count) {
-    const row = random.integer(total);
-    if (!(own && row === index)) taken.add(row);
+/** The first rows but for `without`. */
+function firstRows(count: number, without: number | undefined): number[] {
+  const rows: number[] = [];
+  for (let row = 0; rows.length < count; row++) if (row !== without) rows.push(row);
+  return rows;
+}
+
+/**
+ * Draws for one row after another, by one generator: a limit changes nothing for the rows it leaves. Where a data set has no
+ * test split the harness draws one more than it takes, lest the row itself be among them; so do we, and where the examples are
+ * from the evaluated rows.
+ */
+function drawRows(task: Task, total: number, own: boolean, count: number, seed: number) {
+  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
+    throw new OptionError(`seed ${seed} is not an integer in 0…2³² − 1`);
   }
-  return [...taken];
+  const random = new PythonRandom(seed);
+  const spare = own || task.dataset.split !== "test" ? 1 : 0;
+  const drawn: number[][] = [];
+  return (index: number): number[] => {
+    while (drawn.length <= index) {
+      const row = drawn.length;
+      const rows = random.sample(total, Math.min(total, count + spare));
+      drawn.push(rows.filter((other) => !(own && other === row)).slice(0, count));
+    }
+    return drawn[index]!;
+  };
 }
 
 function shotText(task: Task, { prompts, targets, answer }: Example): string {

@@ -47,7 +47,7 @@ describe("evaluateTask", () => {
       await evaluateTask(subject, piqa, { source: rows, ...options });
       return asked.map(({ context }) => context);
     };
-    const [first] = await run({ fewShot: { count: 2 } });
+    const [first] = await run({ fewShot: { count: 2, sampler: "first" } });
     expect(first).toBe(
       "\u0001Question: g0\nAnswer: a0\n\nQuestion: g1\nAnswer: b1\n\nQuestion: Dry\nAnswer:",
     );
