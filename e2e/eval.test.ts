@@ -62,7 +62,18 @@ describe("denoise-rotator eval", () => {
   });
 
   it("should print a table, and how much of contexts was cut", () => {
-    const { stdout } = run("eval", "tiny", "--tasks", "boolq", "--data", goldenRows, "--few-shot", "2");
+    const { stdout } = run(
+      "eval",
+      "tiny",
+      "--tasks",
+      "boolq",
+      "--data",
+      goldenRows,
+      "--few-shot",
+      "2",
+      "--shots",
+      "first",
+    );
     expect(stdout).toMatch(/boolq acc ↑ +│ 0\.5000 ± 0\.1508/);
     expect(stdout).toMatch(/boolq \(version 2\.0\): 12 rows\n/);
     expect(stdout).toMatch(/2 of 24 requests are longer than the model's context; 16\d tokens were cut/);
