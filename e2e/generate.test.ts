@@ -42,6 +42,8 @@ describe("denoise-rotator generate", () => {
       /the prompt has \d+ tokens.*context of 256/,
       ["--prompt", "Senate ".repeat(300)],
     ],
+    ["--chat of a model without a template", 1, /has no chat template/, [...prompt, "--chat"]],
+    ["--system without --chat", 2, /--system/, [...prompt, "--system", "Be brief."]],
     ["no prompt", 2, /--prompt/, []],
     ["an empty --stop", 2, /--stop/, [...prompt, "--stop", ""]],
     ["--top-p 2", 2, /--top-p/, [...prompt, "--top-p", "2"]],

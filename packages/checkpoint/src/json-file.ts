@@ -21,12 +21,21 @@ export async function openIfPresent(
 
 /** The object in a JSON file of at most `maxBytes` bytes. Closes the source. */
 export async function readJsonObject(source: ByteSource, maxBytes: number): Promise<Record<string, unknown>> {
+  return parseJsonObject(source.name, await readWhole(source, maxBytes));
+}
+
+/** A text file of at most `maxBytes` bytes. Closes the source. */
+export async function readText(source: ByteSource, maxBytes: number): Promise<string> {
+  return new TextDecoder().decode(await readWhole(source, maxBytes));
+}
+
+async function readWhole(source: ByteSource, maxBytes: number): Promise<Uint8Array> {
   try {
     const size = await source.size();
     if (size > maxBytes) {
       throw new CheckpointError("LIMIT", `${source.name}: ${size} bytes, the limit is ${maxBytes}`);
     }
-    return parseJsonObject(source.name, await source.read(0, size));
+    return await source.read(0, size);
   } finally {
     await source.close();
   }

@@ -3,7 +3,7 @@ import { fileSource } from "@denoise-rotator/hub";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { checkTokenizerJson } from "./check-tokenizer.js";
 import { CheckpointError } from "./errors.js";
-import { type OpenSource, openIfPresent, readJsonObject } from "./json-file.js";
+import { type OpenSource, openIfPresent, readJsonObject, readText } from "./json-file.js";
 import { limits } from "./limits.js";
 import { type PieceEncoder, pieceEncoder } from "./piece-encoder.js";
 
@@ -18,7 +18,8 @@ export interface DecodeOptions {
 }
 
 /**
- * Opens the `tokenizer.json` of a directory; `tokenizer_config.json` beside it names the special tokens.
+ * Opens the `tokenizer.json` of a directory; `tokenizer_config.json` beside it names the special tokens, and it or
+ * `chat_template.jinja` has the chat template.
  * @throws {CheckpointError} `NOT_FOUND` or `TOKENIZER`, naming the file.
  */
 export async function openTokenizer(
@@ -35,7 +36,9 @@ export async function openTokenizer(
   const json = await readJsonObject(source, limits.tokenizerBytes);
   const settings = await openIfPresent(directory, "tokenizer_config.json", openSource);
   const config = settings ? await readJsonObject(settings, limits.configBytes) : {};
-  return new Tokenizer(json, config, join(directory, "tokenizer.json"));
+  const template = await openIfPresent(directory, "chat_template.jinja", openSource);
+  const chat = template ? { chat_template: await readText(template, limits.configBytes) } : {};
+  return new Tokenizer(json, { ...config, ...chat }, join(directory, "tokenizer.json"));
 }
 
 /** Text to token ids and back, as the Hugging Face tokenizer of the same file does it. */
@@ -48,6 +51,8 @@ export class Tokenizer {
   readonly bosId: number | undefined;
   /** The token that ends a text, if `tokenizer_config.json` names one. */
   readonly eosId: number | undefined;
+  /** The Jinja template that makes a text of a conversation, if there is one. */
+  readonly chatTemplate: string | undefined;
   readonly #library: Library;
   readonly #encodePieces: PieceEncoder | undefined;
   #around: { before: readonly number[]; after: readonly number[] } | undefined;
@@ -71,6 +76,7 @@ export class Tokenizer {
     this.#encodePieces = read.encodePieces;
     this.bosId = this.tokenId(tokenContent(config.bos_token));
     this.eosId = this.tokenId(tokenContent(config.eos_token));
+    this.chatTemplate = defaultTemplate(config.chat_template);
   }
 
   /** The token ids of a text. */
@@ -142,6 +148,14 @@ export class Tokenizer {
     }
     return this.#around;
   }
+}
+
+/** A chat template is given by its text, or as one of a list with names. */
+function defaultTemplate(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return typeof value === "string" ? value : undefined;
+  const named = value as readonly ({ name?: unknown; template?: unknown } | null)[];
+  const template = named.find((each) => each?.name === "default")?.template;
+  return typeof template === "string" ? template : undefined;
 }
 
 /** A special token is given by its text or by an object that holds it. */

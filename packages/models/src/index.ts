@@ -13,6 +13,7 @@ export { qwen2 } from "./families/qwen2.js";
 export { qwen3 } from "./families/qwen3.js";
 export { families, parseConfig } from "./families/registry.js";
 export { ForwardBlock } from "./forward-block.js";
+export { type ChatMessage, chatPrompt } from "./generation/chat-prompt.js";
 export { chooseToken, type SamplingOptions } from "./generation/choose-token.js";
 export { checkMemory, type MemoryNeed, memoryNeed } from "./generation/memory-need.js";
 export type { AppendOptions, Sequence } from "./generation/sequence.js";

@@ -1,4 +1,8 @@
+import type { Tokenizer } from "@denoise-rotator/checkpoint";
+import { OptionError } from "@denoise-rotator/core";
 import {
+  type ChatMessage,
+  chatPrompt,
   checkMemory,
   checkPrompt,
   type FinishReason,
@@ -18,6 +22,8 @@ interface GenerateFlags extends BackendFlags {
   readonly threads?: number;
   readonly dense?: boolean;
   readonly prompt: string;
+  readonly chat?: boolean;
+  readonly system?: string;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topP: number;
@@ -38,6 +44,8 @@ export function generateCommand(): Command {
       "--prompt <text>",
       "what to write on from; the tokenizer puts its beginning token before it",
     )
+    .option("--chat", "the prompt is what a user says: ask by the model's chat template")
+    .option("--system <text>", "with --chat: what the model is told before")
     .option("--max-tokens <n>", "new tokens at most", integer(1), 128)
     .option(
       "--temperature <t>",
@@ -59,7 +67,7 @@ async function runGenerate(name: string, flags: GenerateFlags): Promise<void> {
   try {
     const fetching = fetchOptions({ onProgress: progress.update, onNotice: progress.note, signal });
     await using model = await openNamedModel(name, device, { ...fetching, dense: flags.dense });
-    const prompt = (await model.tokenizer).encode(flags.prompt, { addSpecialTokens: true });
+    const prompt = promptOf(await model.tokenizer, flags);
     checkPrompt(prompt, model.contextLength);
     const capacity = Math.min(model.contextLength, prompt.length + flags.maxTokens);
     const need = checkMemory(model, capacity);
@@ -79,6 +87,13 @@ async function runGenerate(name: string, flags: GenerateFlags): Promise<void> {
     restore();
     await device.dispose();
   }
+}
+
+function promptOf(tokenizer: Tokenizer, { prompt, chat, system }: GenerateFlags): Int32Array {
+  if (!chat && system !== undefined) throw new OptionError("--system: goes with --chat only");
+  if (!chat) return tokenizer.encode(prompt, { addSpecialTokens: true });
+  const before: ChatMessage[] = system === undefined ? [] : [{ role: "system", content: system }];
+  return chatPrompt(tokenizer, [...before, { role: "user", content: prompt }]);
 }
 
 interface Written {
