@@ -9,7 +9,7 @@ export { InvarianceError, RotationError } from "./errors.js";
 export { type MetricArrays, metricsFromArrays, metricsToArrays } from "./metric-arrays.js";
 export { type BlockMetrics, blockMetrics, type SiteWeights } from "./metrics.js";
 export { packProblem, type RotationProblem, rotationProblem } from "./problem.js";
-export { type BeforeAfter, type SiteReport, siteEntropies } from "./report.js";
+export { type BeforeAfter, type ImportanceObserver, type SiteReport, siteEntropies } from "./report.js";
 export {
   identityRotation,
   type ObjectiveReport,

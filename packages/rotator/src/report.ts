@@ -61,6 +61,31 @@ export function rotatedImportances(
   });
 }
 
+/**
+ * Sees the importances S `[out, in]` of every site, whose sums are the sites' weights without rotation. They live until it
+ * returns.
+ */
+export type ImportanceObserver = (
+  moment: "before" | "after",
+  importances: Readonly<Record<SiteRole, Tensor>>,
+) => Promise<void>;
+
+/** Shows the importances under a rotation to whoever asked for them. */
+export async function showImportances(
+  observer: ImportanceObserver | undefined,
+  moment: "before" | "after",
+  problem: RotationProblem,
+  [R1, R2]: readonly [Tensor, Tensor],
+): Promise<void> {
+  if (!observer) return;
+  const importances = rotatedImportances(problem, R1, R2);
+  try {
+    await observer(moment, importances);
+  } finally {
+    for (const S of Object.values(importances)) S.dispose();
+  }
+}
+
 interface SiteFigures {
   readonly entropy: number;
   readonly direct: number | undefined;

@@ -1,6 +1,7 @@
 import { type Importance, type SiteRole, siteOf } from "@denoise-rotator/contracts";
 import {
   createCpuBackend,
+  entropy,
   fromArray,
   NonFiniteError,
   OptionError,
@@ -37,9 +38,17 @@ describe("denoise", () => {
     async (scale) => {
       const block = await captured();
       const values: number[] = [];
+      const entropies: number[] = [];
       const { objective, sites } = await denoise(block, {
         ...{ importance: importanceOf(scale), steps: 15, onStep: ({ value }) => void values.push(value) },
+        onImportances: async (_, { qProj }) => {
+          expect((await toNumbers(qProj.sum()))[0]).toBeGreaterThan(0);
+          entropies.push((await toNumbers(entropy(qProj, { axis: 1 }).sum()))[0]!);
+        },
       });
+      expect(entropies).toHaveLength(2);
+      expect(entropies[0]).toBeCloseTo(sites[0]!.entropy.before, 10);
+      expect(entropies[1]).toBeCloseTo(sites[0]!.entropy.after, 10);
       expect(objective.name).toBe("direct 2:4");
       expect(objective.best).toBeLessThan(0.95 * objective.start);
       expect(objective.best).toBeLessThan(0.8 * objective.unrotated);

@@ -91,7 +91,16 @@ describe("denoiseShared", () => {
       const importance = importanceOf(scale);
       const blocks = await toys(3);
       const source = sourceOf(blocks, importance);
-      using shared = await denoiseShared(source, { steps: 15 });
+      const seen: string[] = [];
+      using shared = await denoiseShared(source, {
+        steps: 15,
+        onImportances: async (block, moment, { downProj }) => {
+          seen.push(`${moment} ${block} ${downProj.shape}`);
+        },
+      });
+      const shape = blocks[0]!.sites.find(({ role }) => role === "downProj")!.weight.shape;
+      const order = ["before", "after"].flatMap((moment) => [0, 1, 2].map((i) => `${moment} ${i} ${shape}`));
+      expect(seen).toEqual(order);
       expect(shared.objective.best).toBeLessThan(shared.objective.start);
       expect(shared.objective.best).toBeLessThan(0.85 * shared.objective.unrotated);
       const sum = (key: "before" | "after") =>
