@@ -11,21 +11,9 @@ import type { OrthogonalObjective, SolverState, StepInfo, StoppingRule } from "@
 import { directObjective } from "./direct-objective.js";
 import { entropyObjective } from "./entropy-objective.js";
 import { type RotationProblem, rotationProblem } from "./problem.js";
-
-<<<<<<< HEAD
-
 import { checkBlocks } from "./r1-blocks.js";
-import { siteFigures, siteReports } from "./report.js";
-import { identityRotation, objectiveReport, ownRotation, placement, type Rotation } from "./rotation.js";
-
-=======
-
-import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
 import { type ImportanceObserver, showImportances, siteFigures, siteReports } from "./report.js";
-import { identityRotation, ownRotation, placement, type Rotation } from "./rotation.js";
-
->>>>>>> 38033be (rotator: importances are shown to whoever asks; collectors of what records keep of them)
-
+import { identityRotation, objectiveReport, ownRotation, placement, type Rotation } from "./rotation.js";
 import { checkRowSample, type RowSample } from "./row-sample.js";
 import { type ObjectiveKind, type RotationSettings, resolveSettings } from "./settings.js";
 import { solve } from "./solve.js";
@@ -85,22 +73,13 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
     const { R1: I1, R2: I2 } = identity;
     const unrotated = await valueAt(objective, [I1, I2]);
     const before = await siteFigures(problem, I1, I2, pattern);
-<<<<<<< HEAD
+    await showImportances(options.onImportances, "before", problem, [I1, I2]);
     const start = await startingPoint(settings.start, block, problem, groupSize(pattern), r1Blocks);
     const result = await solve(objective, start, settings, options);
     const [R1, R2] = result.points as [Tensor, Tensor];
     const after = await siteFigures(problem, R1, R2, pattern);
-    const report = objectiveReport(objective.name, unrotated, result, capabilities);
-=======
-    await showImportances(options.onImportances, "before", problem, [I1, I2]);
-    const result = await solve(block, problem, objective, { ...options, r1Blocks, settings, pattern });
-    const [R1, R2] = result.points as [Tensor, Tensor];
-    const after = await siteFigures(problem, R1, R2, pattern);
     await showImportances(options.onImportances, "after", problem, [R1, R2]);
-    const { start, best, steps, trace, stopped } = result;
-    const peakBytes = capabilities.peakBytes?.() ?? null;
-    const report = { name: objective.name, unrotated, start, best, steps, stopped, peakBytes, trace };
->>>>>>> 38033be (rotator: importances are shown to whoever asks; collectors of what records keep of them)
+    const report = objectiveReport(objective.name, unrotated, result, capabilities);
     return ownRotation(R1, R2, { objective: report, sites: siteReports(problem, before, after) });
   } finally {
     problem.dispose();

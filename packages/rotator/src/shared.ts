@@ -3,21 +3,15 @@ import { type CreationOptions, eye, type Tensor, tidy } from "@denoise-rotator/c
 import type { Evaluation, EvaluationStep, OrthogonalObjective } from "@denoise-rotator/manifold";
 import { type DenoiseOptions, groupSize, objectiveName, objectiveOf, rowSampleOf } from "./denoise.js";
 import type { RotationProblem } from "./problem.js";
-
-<<<<<<< HEAD
-
 import { checkBlocks } from "./r1-blocks.js";
-import { type SiteReport, siteFigures, siteReports } from "./report.js";
+import {
+  type ImportanceObserver,
+  type SiteReport,
+  showImportances,
+  siteFigures,
+  siteReports,
+} from "./report.js";
 import { type ObjectiveReport, objectiveReport } from "./rotation.js";
-
-=======
-
-import { checkBlocks, inDiagonalBlocks } from "./r1-blocks.js";
-import { type ImportanceObserver, type SiteReport, showImportances, siteFigures, siteReports } from "./report.js";
-import type { ObjectiveReport } from "./rotation.js";
-
->>>>>>> 38033be (rotator: importances are shown to whoever asks; collectors of what records keep of them)
-
 import { type ResolvedSettings, resolveSettings } from "./settings.js";
 import { solve } from "./solve.js";
 import { columnImportances, dealColumns, dealsOut, principalAxes, type RotationStart } from "./start.js";
@@ -40,7 +34,7 @@ export interface SharedSource {
 /** As for `denoise`; `siteWeights` are those of the problems. */
 export interface SharedOptions extends Omit<DenoiseOptions, "importance" | "siteWeights" | "onImportances"> {
   /** As of `denoise`, block by block; of every block first without rotation, then of every block with it. */
-  readonly onImportances?: (block: number, ...seen: Parameters<ImportanceObserver>) => Promise<void>;
+  readonly onImportances?: (...seen: [...Parameters<ImportanceObserver>, block: number]) => Promise<void>;
 }
 
 /** One R1 for all blocks, and R2 of each. Whoever holds it disposes of it. */
@@ -80,20 +74,12 @@ export async function denoiseShared(
     signal?.throwIfAborted();
     const unrotated = await objective.evaluate(identity);
     for (const gradient of unrotated.gradients) gradient.dispose();
-<<<<<<< HEAD
-    const before = await figures(source, identity, pattern);
+    const { onImportances } = options;
+    const shown = { pattern, ...(onImportances ? { onImportances } : {}) };
+    const before = await figures(source, identity, { ...shown, moment: "before" });
     const start = await sharedStart(settings.start, source, groupSize(pattern), r1Blocks);
     const result = await solve(objective, [start, ...identityR2(source)], settings, options);
     const { points } = result;
-=======
-    const shown = { pattern, onImportances: options.onImportances };
-    const before = await figures(source, identity, { ...shown, moment: "before" });
-    const { points, start, best, steps, trace, stopped } = await solve(source, objective, settings, {
-      ...options,
-      r1Blocks,
-      pattern,
-    });
->>>>>>> 38033be (rotator: importances are shown to whoever asks; collectors of what records keep of them)
     const dispose = () => points.forEach((point) => void point.dispose());
     const after = await figures(source, points, { ...shown, moment: "after" }).catch((error) => {
       dispose();
@@ -192,7 +178,8 @@ async function figures(
   for (let i = 0; i < source.count; i++) {
     using problem = await source.problem(i);
     all.push({ siteNames: problem.siteNames, found: await siteFigures(problem, R1!, R2[i]!, pattern) });
-    const observer: ImportanceObserver | undefined = onImportances && ((...seen) => onImportances(i, ...seen));
+    const observer: ImportanceObserver | undefined =
+      onImportances && ((...seen) => onImportances(...seen, i));
     await showImportances(observer, moment, problem, [R1!, R2[i]!]);
   }
   return all;

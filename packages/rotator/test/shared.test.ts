@@ -94,7 +94,7 @@ describe("denoiseShared", () => {
       const seen: string[] = [];
       using shared = await denoiseShared(source, {
         steps: 15,
-        onImportances: async (block, moment, { downProj }) => {
+        onImportances: async (moment, { downProj }, block) => {
           seen.push(`${moment} ${block} ${downProj.shape}`);
         },
       });
