@@ -33,10 +33,22 @@ describe("denoise-rotator prune --rotate shared", () => {
     const [first, skipped] = record.blocks;
     expect(first.sites[0].entropy.after).toBeLessThan(first.sites[0].entropy.before);
     expect(skipped.sites).toEqual([]);
+    expect(first.picture.importance.layer.after).toHaveLength(64);
+    expect(first.sites[0].held.after.at(-1)).toBeGreaterThan(first.sites[0].held.before.at(-1));
+    const kept = first.picture.kept.join("");
+    expect(kept.replaceAll("0", "").length / kept.length).toBe(0.5);
+    const page = readFileSync(join(out!, "report.html"), "utf8");
+    const copy = join(folder, "again.html");
+    expect(run("report", out!, "--out", copy).stdout).toBe(`wrote ${copy}\n`);
+    expect(readFileSync(copy, "utf8")).toBe(page);
+    expect(run("report", folder).stderr).toMatch(/run\.json: cannot be read \(ENOENT\); give a directory/);
+    expect(page).toContain("rotations that all blocks share");
+    expect(page).toContain("one rotation for all blocks");
     expect(skipped.rotation.invarianceError).toBeLessThan(1e-4);
     expect(readdirSync(out!).sort()).toEqual([
       "config.json",
       "model.safetensors",
+      "report.html",
       "run.json",
       "tokenizer.json",
     ]);

@@ -57,7 +57,7 @@ describe("denoise-rotator prune", () => {
       "tiny",
       "--out",
       out,
-      "--eval",
+      "--eval-plain",
       "--eval-windows",
       "4",
       ...quick,
@@ -71,7 +71,10 @@ describe("denoise-rotator prune", () => {
     const { objective } = record.blocks[0].rotation;
     expect(objective.best).toBeLessThanOrEqual(objective.start);
     expect(record.stages.rotate.flops).toBeGreaterThan(0);
-    expect(JSON.parse(readFileSync(join(out, "run.json"), "utf8")).schemaVersion).toBe(1);
+    expect(JSON.parse(readFileSync(join(out, "run.json"), "utf8"))).toEqual(record);
+    const baseline = record.evaluation.plain.perplexity;
+    expect(baseline).toBeGreaterThan(record.evaluation.dense.perplexity);
+    expect(readFileSync(join(out, "report.html"), "utf8")).toContain(baseline.toFixed(2));
     const config = JSON.parse(readFileSync(join(out, "config.json"), "utf8"));
     expect(config.model_type).toBe("denoise_rotator_llama");
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -37,5 +37,9 @@ describe("denoise-rotator demo", () => {
       "wanda-2of4-plain",
       "wanda-2of4-rotated",
     ]);
+    const { plain, rotated } = result.sparsegpt["2:4"];
+    const page = readFileSync(result.report, "utf8");
+    for (const { perplexity } of [result.dense, plain, rotated])
+      expect(page).toContain(perplexity.toFixed(2));
   });
 });

@@ -9,6 +9,7 @@ import { generateCommand } from "./commands/generate-command.js";
 import { inspectCommand } from "./commands/inspect-command.js";
 import { packCommand, unpackCommand } from "./commands/pack-commands.js";
 import { pruneCommand } from "./commands/prune-command.js";
+import { reportCommand } from "./commands/report-command.js";
 import { describeError, exitCodeOf } from "./commands/report-error.js";
 
 // A reader that has seen enough (`| head`) is no error.
@@ -38,6 +39,7 @@ for (const command of [
   inspectCommand(),
   packCommand(),
   unpackCommand(),
+  reportCommand(),
   benchCommand(),
 ]) {
   program.addCommand(command.exitOverride().configureOutput(oneLine));

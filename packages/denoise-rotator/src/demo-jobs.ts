@@ -52,6 +52,10 @@ export interface JobHooks {
 /** Stage of the progress of the task. */
 export const continuationStage = "evaluate continuation";
 
+/** Where the result of a job that prunes goes. */
+export const directoryOf = ({ out, pruner, rotate }: DemoJob): string =>
+  join(out, `${pruner}-2of4-${rotate === "none" ? "plain" : "rotated"}`);
+
 /** Without rotation the pruner is as published: what rotated runs are compared with. */
 const asPublished = { refine: "none", match: false } as const;
 
@@ -63,7 +67,7 @@ export async function runDemoJob(job: DemoJob, hooks: JobHooks, device?: Backend
   const { pruner, rotate, settings } = job;
   const on = device ? { backend: device } : { backend: job.backend, ...job.tuning };
   if (!pruner) return { ...(await evaluateCheckpoint(embeddedName, on, job, hooks)), record: null };
-  const out = join(job.out, `${pruner}-2of4-${rotate === "none" ? "plain" : "rotated"}`);
+  const out = directoryOf(job);
   const record = await pruneModel({
     ...{ model: embeddedName, pruner, sparsity: "2:4", rotate, out, force: true, ...settings.prune },
     ...on,

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import type { Backend } from "@denoise-rotator/core";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
 import {
@@ -6,12 +7,14 @@ import {
   continuationStage,
   type DemoJob,
   type DemoJobResult,
+  directoryOf,
 } from "./demo-jobs.js";
 import { type RunHooks, runJobs } from "./demo-pool.js";
 import { demoSettings, quickInWords, softwareAdapter } from "./demo-settings.js";
 import { runInTurn } from "./demo-turns.js";
 import { type BackendName, type BackendTuning, isDevice, openBackend } from "./pipeline/backends.js";
 import type { ProgressEvent } from "./pipeline/options.js";
+import { reportName, writeRecord } from "./pipeline/record-files.js";
 
 export interface DemoOptions {
   readonly backend: BackendName;
@@ -55,6 +58,8 @@ export interface DemoResult {
   readonly wanda: { readonly "2:4": DemoRow };
   readonly sparsegpt: { readonly "2:4": DemoRow };
   readonly out: string;
+  /** The page that compares SparseGPT after rotation with SparseGPT as published; the other results have one too. */
+  readonly report: string;
   readonly backend: { readonly name: string; readonly description: Readonly<Record<string, unknown>> };
   readonly quick: boolean;
   readonly seconds: number;
@@ -101,15 +106,32 @@ async function runDemo(options: DemoOptions, device: Backend | undefined): Promi
     (result) => result!,
   );
   const reference = dense!.evaluation;
+  await writeReports(jobs, results, reference);
   return {
     dense: { ...reference, continuation: dense!.continuation },
     wanda: { "2:4": row(wandaPlain!, wandaRotated!, reference.perplexity) },
     sparsegpt: { "2:4": row(sparsegptPlain!, sparsegptRotated!, reference.perplexity) },
     out,
+    report: join(directoryOf(jobs[0]!), reportName),
     backend: wandaPlain!.record!.backend,
     quick: settings.quick,
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** Gives every result's record, and page, what the other jobs measured. */
+async function writeReports(
+  jobs: readonly DemoJob[],
+  results: readonly DemoJobResult[],
+  dense: PerplexityResult,
+): Promise<void> {
+  for (const [i, { record, evaluation: pruned }] of results.entries()) {
+    const job = jobs[i]!;
+    if (!record) continue;
+    const published = jobs.findIndex(({ pruner, rotate }) => pruner === job.pruner && rotate === "none");
+    const evaluation = { dense, pruned, plain: results[published]!.evaluation };
+    await writeRecord(directoryOf(job), { ...record, evaluation });
+  }
 }
 
 function settingsFor({ quick, evaluationWindows, onNote }: DemoOptions, device: Backend | undefined) {

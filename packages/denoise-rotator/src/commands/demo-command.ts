@@ -88,5 +88,6 @@ function summarise(result: DemoResult): string {
       `continuations right of ${result.dense.continuation.rows}: ${asPercent(result.dense.continuation)}; by chance 25 %`,
     formatTable(head, rows),
     `${result.seconds.toFixed(0)} s on ${result.backend.name}${result.quick ? ", quick settings" : ""}; checkpoints and run.json in ${result.out}`,
+    `at a glance: ${result.report}`,
   ].join("\n");
 }

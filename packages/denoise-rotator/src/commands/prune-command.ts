@@ -22,6 +22,7 @@ interface PruneFlags
   readonly pruner: string;
   readonly seqlen?: number;
   readonly eval?: boolean;
+  readonly evalPlain?: boolean;
   readonly evalText?: string;
   readonly evalWindows: number;
   readonly json?: boolean;
@@ -32,7 +33,7 @@ export function pruneCommand(): Command {
     .summary("rotate, prune and save a checkpoint")
     .description(
       "Learns rotations that concentrate importance on few weights, merges them, prunes, and writes a checkpoint " +
-        "in the Hugging Face layout with a run.json beside it. MODEL is a directory, a GGUF file, org/name on the Hugging Face Hub, or " +
+        "in the Hugging Face layout with run.json and report.html beside it. MODEL is a directory, a GGUF file, org/name on the Hugging Face Hub, or " +
         "`tiny` for the embedded model.",
     )
     .argument("<model>", modelArgument)
@@ -70,7 +71,8 @@ export function pruneCommand(): Command {
     .option("--resume", "go on where an interrupted run with the same options ended, to the same bytes")
     .option("--rotation <file>", "use saved rotations instead of learning")
     .option("--save-rotation <file>", "keep the learned rotations")
-    .option("--eval", "evaluate the dense and the pruned model");
+    .option("--eval", "evaluate the dense and the pruned model")
+    .option("--eval-plain", "evaluate the pruner without rotation too, in a run of its own (with --eval)");
   addDenseOption(addThreadsOption(addBackendOptions(command)));
   addQualityOptions(command);
   addRotationOptions(command);
@@ -91,7 +93,7 @@ export function pruneCommand(): Command {
 }
 
 async function runPrune(model: string, flags: PruneFlags): Promise<void> {
-  const { seqlen, eval: evaluate, evalText, evalWindows, json, pruner, ...rest } = flags;
+  const { seqlen, eval: evaluate, evalPlain, evalText, evalWindows, json, pruner, ...rest } = flags;
   const progress = createProgress(json ?? false);
   const { signal, restore } = interruptible();
   try {
@@ -99,7 +101,8 @@ async function runPrune(model: string, flags: PruneFlags): Promise<void> {
       ...rest,
       model,
       pruner: await resolvePruner(pruner),
-      evaluate: evaluate ?? false,
+      evaluate: (evaluate || evalPlain) ?? false,
+      evaluatePlain: evalPlain ?? false,
       evaluationWindows: evalWindows,
       ...(seqlen === undefined ? {} : { sequenceLength: seqlen }),
       ...(evalText === undefined ? {} : { evaluationText: evalText }),
@@ -164,8 +167,14 @@ function summarise(record: RunRecord): string {
     );
   }
   if (record.evaluation) {
-    const { dense, pruned } = record.evaluation;
-    lines.push(`perplexity: dense ${dense.perplexity.toFixed(3)}, pruned ${pruned.perplexity.toFixed(3)}`);
+    const { dense, pruned, plain } = record.evaluation;
+    const baseline =
+      plain && plain.perplexity !== pruned.perplexity
+        ? `, without rotation ${plain.perplexity.toFixed(3)}`
+        : "";
+    lines.push(
+      `perplexity: dense ${dense.perplexity.toFixed(3)}, pruned ${pruned.perplexity.toFixed(3)}${baseline}`,
+    );
   }
   lines.push(
     record.options.out

@@ -3,6 +3,7 @@ import type { Backend } from "@denoise-rotator/core";
 import type { LoadedBlock } from "@denoise-rotator/models";
 import type { Pruner, ReconstructReport, TransportReport } from "@denoise-rotator/pruners";
 import type { ObjectiveReport, RotationArrays, SiteReport } from "@denoise-rotator/rotator";
+import type { ImportanceFigures } from "./figures/importance-collector.js";
 import type { ProgressEvent, ResolvedOptions } from "./options.js";
 import type { RotationStore } from "./resume/rotation-store.js";
 import type { RunState } from "./resume/run-state.js";
@@ -39,13 +40,16 @@ export interface RunContext {
 export interface RotationReport {
   readonly objective?: ObjectiveReport | undefined;
   readonly sites?: readonly SiteReport[] | undefined;
+  readonly importances?: ImportanceFigures | undefined;
 }
 
 /** What the stages find out about the block at hand. */
 export interface BlockContext extends RunContext {
   readonly block: LoadedBlock;
   rotation: RotationRecord | null;
-  entropies: ReadonlyMap<string, { before: number; after: number }>;
+  /** What learning the rotation found out about sites, by role. */
+  rotatedSites: ReadonlyMap<string, SiteReport>;
+  importances: ImportanceFigures | null;
   sites: readonly SiteRecord[];
   transport: TransportReport | null;
   reconstruction: ReconstructReport | null;
@@ -64,7 +68,8 @@ export const blockContext = (run: RunContext, block: LoadedBlock): BlockContext 
   ...run,
   block,
   rotation: null,
-  entropies: new Map(),
+  rotatedSites: new Map(),
+  importances: null,
   sites: [],
   transport: null,
   reconstruction: null,

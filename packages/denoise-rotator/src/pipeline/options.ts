@@ -101,6 +101,8 @@ export interface PruneOptions extends BackendTuning {
   readonly resume?: boolean;
   /** Evaluates the dense and the pruned model. Default false. */
   readonly evaluate?: boolean;
+  /** Evaluates the pruner as published too, without rotation, in a run of its own. Default false. */
+  readonly evaluatePlain?: boolean;
   /** Text to evaluate on; default the embedded held-out text. */
   readonly evaluationText?: string;
   /** Evaluation windows at most; default 360. */

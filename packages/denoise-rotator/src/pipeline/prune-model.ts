@@ -9,6 +9,8 @@ import { borrowBackend } from "./backends.js";
 import { blockContext, type RunContext } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { fetchOptions } from "./fetch-options.js";
+import { heldShares } from "./figures/importance-curves.js";
+import { pictureOf } from "./figures/picture.js";
 import { openNamedModel } from "./named-model.js";
 import {
   needsDenseStream,
@@ -17,9 +19,12 @@ import {
   resolveOptions,
   sameImportance,
 } from "./options.js";
+import { isPlain, plainBaseline } from "./plain-baseline.js";
+import { repeatArguments } from "./repeat-command.js";
 import { checkCalibration } from "./resume/check-calibration.js";
 import { openRun } from "./resume/open-run.js";
 import { RotationStore } from "./resume/rotation-store.js";
+import type { EventOf } from "./resume/run-events.js";
 import { identityOf, type RunIdentity } from "./resume/run-identity.js";
 import type { RunState } from "./resume/run-state.js";
 import { whileKept } from "./resume/while-kept.js";
@@ -33,7 +38,8 @@ import { tokensOf } from "./texts.js";
 import { masksValid } from "./verify-masks.js";
 
 /**
- * Rotates, prunes and evaluates a checkpoint, one block resident at a time, and writes the result with its `run.json`.
+ * Rotates, prunes and evaluates a checkpoint, one block resident at a time, and writes the result with its `run.json`
+ * and `report.html`.
  * On an error or an abort nothing is left at `out`; what finished blocks came to is kept beside it, for `resume`.
  */
 export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
@@ -51,7 +57,12 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
     if ("finished" in opened) return opened.finished;
     const { state } = opened;
     return await whileKept(state, request.onNotice, async () => {
-      const run = new PruneRun(model, { ...request, pruner, options, pattern }, identity, state);
+      const run = new PruneRun(
+        model,
+        { ...request, pruner, options, pattern, repeat: repeatArguments(request) },
+        identity,
+        state,
+      );
       const record = await run.execute();
       await state.complete(record);
       return record;
@@ -72,8 +83,11 @@ function sitePacking({ options, skip, pattern }: RunContext): SitePacking {
 interface PruneRequest extends PruneOptions {
   readonly pruner: Pruner;
   readonly options: ResolvedOptions;
+  readonly repeat: RunRecord["repeat"];
   readonly pattern: RunContext["pattern"];
 }
+
+type Evaluated = EventOf<"evaluation">["of"];
 
 /** One run: the state between its stages. */
 class PruneRun {
@@ -112,6 +126,7 @@ class PruneRun {
     );
     const maskValid = await this.#clock.measure("verify", () => masksValid(written.checkpoint, patterns));
     const pruned = await this.#evaluate(written, "pruned");
+    const plain = pruned && (await this.#plain(pruned));
     const errors = blocks.flatMap(({ rotation }) => rotation?.invarianceError ?? []);
     const { stages, seconds, peakMemoryBytes } = this.#state.spent;
     const { inputs, versions, backend } = this.#identity;
@@ -119,6 +134,7 @@ class PruneRun {
       schemaVersion: runRecordVersion,
       command: "prune",
       options,
+      repeat: this.#request.repeat,
       model: {
         commit: snapshotCommit(this.#model.checkpoint.path) ?? null,
         family: this.#model.family.modelType,
@@ -141,7 +157,8 @@ class PruneRun {
       sharedRotation,
       invarianceError: errors.length > 0 ? Math.max(...errors) : null,
       maskValid,
-      evaluation: dense && pruned ? { dense, pruned } : null,
+      evaluation: dense && pruned ? { dense, pruned, plain: plain ?? null } : null,
+      heldShares,
       stages,
       seconds,
       peakMemoryBytes,
@@ -231,7 +248,8 @@ class PruneRun {
           await this.#clock.measure(stage.name, () => stage.run(block));
         }
         const { rotation, sites, transport, reconstruction } = block;
-        records.push({ name: turn.value.name, rotation, sites, transport, reconstruction });
+        const picture = await pictureOf(block);
+        records.push({ name: turn.value.name, rotation, sites, transport, reconstruction, picture });
       }
     } finally {
       await stream.return(undefined);
@@ -240,12 +258,33 @@ class PruneRun {
     return records;
   }
 
+  /** The perplexity of the pruner as published, where it is asked for; that of this run where it is that. */
+  async #plain(pruned: PerplexityResult): Promise<PerplexityResult | undefined> {
+    const { evaluatePlain, options } = this.#request;
+    if (isPlain(options)) return pruned;
+    if (!evaluatePlain) return undefined;
+    return (
+      this.#known("plain") ??
+      plainBaseline(this.#request, {
+        options,
+        model: this.#model,
+        prune: (request) => this.#clock.measure("plain baseline", () => pruneModel(request)),
+        evaluate: (model) => this.#evaluate(model, "plain"),
+      })
+    );
+  }
+
+  /** What an earlier attempt found. */
+  #known(which: Evaluated): PerplexityResult | undefined {
+    return this.#state.all("evaluation").find((event) => event.of === which)?.result;
+  }
+
   /** Perplexity of a model, unless an earlier attempt found it; `undefined` where it is not asked for. */
-  async #evaluate(model: Model, which: "dense" | "pruned"): Promise<PerplexityResult | undefined> {
+  async #evaluate(model: Model, which: Evaluated): Promise<PerplexityResult | undefined> {
     const { options, evaluate: asked, onProgress, signal } = this.#request;
     if (!asked) return undefined;
-    const known = this.#state.all("evaluation").find((event) => event.of === which);
-    if (known) return known.result;
+    const known = this.#known(which);
+    if (known) return known;
     const stage = `evaluate ${which}`;
     const result = await this.#clock.measure(stage, () =>
       evaluate(model, {

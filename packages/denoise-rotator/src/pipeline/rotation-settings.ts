@@ -6,7 +6,7 @@ export const rotationSettings = ({
   options,
   pattern,
   signal,
-}: RunContext): Omit<DenoiseOptions, "importance" | "onStep"> => ({
+}: RunContext): Omit<DenoiseOptions, "importance" | "onStep" | "onImportances"> => ({
   pattern,
   preset: options.rotationPreset,
   objective: options.objective,

@@ -1,19 +1,24 @@
 import type { SiteRole } from "@denoise-rotator/contracts";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
 import type { ReconstructReport } from "@denoise-rotator/pruners";
-import type { ObjectiveReport } from "@denoise-rotator/rotator";
+import type { BeforeAfter, ObjectiveReport } from "@denoise-rotator/rotator";
 import { version } from "../../package.json";
+import type { HeldImportance } from "./figures/importance-curves.js";
+import type { PictureRecord } from "./figures/picture.js";
 import type { ResolvedOptions } from "./options.js";
 import type { RunInputs } from "./resume/run-identity.js";
 import type { StageCost } from "./stage-clock.js";
 
-export const runRecordVersion = 1;
+/** 2: figures for the report; see `schema` of `@denoise-rotator/report`. */
+export const runRecordVersion = 2;
 
 /** What a run did and measured; written as `run.json`. */
 export interface RunRecord {
   readonly schemaVersion: typeof runRecordVersion;
   readonly command: "prune";
   readonly options: ResolvedOptions;
+  /** Arguments of `denoise-rotator` that ask for the same run. */
+  readonly repeat: readonly string[];
   readonly model: {
     /** Commit of the Hub that it was fetched from, else `null`. */
     readonly commit: string | null;
@@ -41,7 +46,14 @@ export interface RunRecord {
   readonly invarianceError: number | null;
   /** Whether every pruned weight of the written checkpoint obeys the pattern. */
   readonly maskValid: boolean;
-  readonly evaluation: { readonly dense: PerplexityResult; readonly pruned: PerplexityResult } | null;
+  readonly evaluation: {
+    readonly dense: PerplexityResult;
+    readonly pruned: PerplexityResult;
+    /** Of the pruner as published, without rotation; `null` where it was not measured. */
+    readonly plain: PerplexityResult | null;
+  } | null;
+  /** The shares of weights that `held` of the sites is given at. */
+  readonly heldShares: readonly number[];
   /** Time and matrix-product FLOPs by stage. */
   readonly stages: Readonly<Record<string, StageCost>>;
   /** Of all attempts, as `stages`; what an attempt did after its last finished step is not known. */
@@ -59,6 +71,8 @@ export interface BlockRecord {
   readonly transport: { readonly shift: number } | null;
   /** Of `reconstruct`: distance of the outputs from the dense model's before and after; else `null`. */
   readonly reconstruction: ReconstructReport | null;
+  /** Of the first, the middle and the last block; else `null`. */
+  readonly picture: PictureRecord | null;
 }
 
 export interface RotationRecord {
@@ -73,7 +87,13 @@ export interface SiteRecord {
   readonly name: string;
   readonly role: SiteRole;
   /** Importance entropy in nats, summed over the site's groups, before and after rotation; `null` without one. */
-  readonly entropy: { readonly before: number; readonly after: number } | null;
+  readonly entropy: BeforeAfter | null;
+  /** Share of its importance that the pattern would prune, before and after rotation; `null` without a learned one. */
+  readonly prunable: BeforeAfter | null;
+  /** Part of its importance that the most important of its weights hold, for each of `heldShares`; `null` likewise. */
+  readonly held: HeldImportance | null;
+  /** Number of its weights, pruned ones too. */
+  readonly weights: number;
   readonly sparsity: number;
   /** ‖(W − Ŵ)X‖² / ‖WX‖² for the weight W that was aimed at: the dense one, or with `match` the matched one. */
   readonly error: number;

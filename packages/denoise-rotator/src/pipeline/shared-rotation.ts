@@ -11,6 +11,7 @@ import {
   type SharedRotation,
 } from "@denoise-rotator/rotator";
 import type { RunContext } from "./context.js";
+import { ImportanceCollector, isPictured } from "./figures/importance-collector.js";
 import { readArrays, readMetrics, writeArrays } from "./metric-files.js";
 import { type SolverCheckpoint, solverCheckpoint } from "./resume/solver-checkpoint.js";
 import { rotationSettings } from "./rotation-settings.js";
@@ -51,15 +52,20 @@ export async function sharedRotations(
     await mkdir(folder, { recursive: true });
     await measure("statistics", () => gather(model, windows, context, folder));
     const checkpoint = await solverCheckpoint(state, "shared-solver");
-    using rotation = await measure("rotate", () => learn(model, context, { folder, chosen, checkpoint }));
+    const collectors = chosen.map((index) => new ImportanceCollector(isPictured(index, blocks)));
+    const from = { folder, chosen, checkpoint, collectors };
+    using rotation = await measure("rotate", () => learn(model, context, from));
     await writeArrays(result, await sharedArrays(rotation));
-    const sites = chosen.map((index, i) => [index, rotation.sites[i]!] as const);
-    await state.remember({ kind: "shared", objective: rotation.objective, sites });
+    const reports = chosen.map((index, i) => {
+      const sites = rotation.sites[i]!;
+      return [index, { sites, importances: collectors[i]!.figures(sites) }] as const;
+    });
+    await state.remember({ kind: "shared", objective: rotation.objective, reports });
     await rm(folder, { recursive: true, force: true });
     await checkpoint?.remove();
   }
-  const { objective, sites } = state.last("shared")!;
-  for (const [index, reports] of sites) context.reports.set(index, { sites: reports });
+  const { objective, reports } = state.last("shared")!;
+  for (const [index, report] of reports) context.reports.set(index, report);
   return { given: byBlock(await readArrays(result), chosen, blocks), objective };
 }
 
@@ -68,12 +74,14 @@ interface LearnFrom {
   readonly folder: string;
   readonly chosen: readonly number[];
   readonly checkpoint: SolverCheckpoint | undefined;
+  /** Of each chosen block. */
+  readonly collectors: readonly ImportanceCollector[];
 }
 
 async function learn(
   model: Model,
   context: RunContext,
-  { folder, chosen, checkpoint }: LearnFrom,
+  { folder, chosen, checkpoint, collectors }: LearnFrom,
 ): Promise<SharedRotation> {
   const { options, rotationImportance, progress, blocks } = context;
   const { config, device } = model;
@@ -95,6 +103,8 @@ async function learn(
   };
   return await denoiseShared(source, {
     ...rotationSettings(context),
+    onImportances: (moment, importances, i) =>
+      context.measure("rotate: figures", () => collectors[i]!.observe(moment, importances)),
     ...(checkpoint?.resume ? { resume: checkpoint.resume } : {}),
     onStep: async (info) => {
       progress({

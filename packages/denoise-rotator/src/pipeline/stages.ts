@@ -8,6 +8,7 @@ import {
   rotationToArrays,
 } from "@denoise-rotator/rotator";
 import type { BlockContext, RotationReport, Stage } from "./context.js";
+import { ImportanceCollector, isPictured } from "./figures/importance-collector.js";
 import { needsDenseStream } from "./options.js";
 import { rotationSettings } from "./rotation-settings.js";
 
@@ -38,15 +39,16 @@ export const rotate: Stage = {
   async run(context) {
     const { block, options, learned, reports, given } = context;
     using obtained = await obtain(context);
-    const { objective, sites } = obtained;
-    if (objective) reports.set(block.index, { objective, sites });
+    const { objective, sites, importances } = obtained;
+    if (objective) reports.set(block.index, { objective, sites, importances });
     const twice = options.allocation !== "uniform";
     if (options.saveRotation !== null || twice) {
       await learned.keep(block.index, given?.get(block.index) ?? (await rotationToArrays(obtained)));
     }
     const { invarianceError = null } = await absorb(block, obtained);
     context.rotation = { objective: obtained.objective ?? null, invarianceError };
-    context.entropies = new Map(obtained.sites?.map(({ role, entropy }) => [role, entropy]));
+    context.rotatedSites = new Map(sites?.map((site) => [site.role, site]));
+    context.importances = importances ?? null;
   },
 };
 
@@ -54,17 +56,19 @@ export const rotate: Stage = {
 type Obtained = OwnedRotation & RotationReport;
 
 async function obtain(context: BlockContext): Promise<Obtained> {
-  const { block, options, rotationImportance, given, learned, progress, blocks } = context;
+  const { block, options, rotationImportance, given, learned, progress, blocks, measure } = context;
   const stored = given ? given.get(block.index) : learned.all.get(block.index);
   if (given || stored) {
     if (!stored) throw new OptionError(`--rotation ${options.rotation}: holds no rotation of ${block.name}`);
     return Object.assign(await rotationFromArrays(stored, block), context.reports.get(block.index));
   }
-  return denoise(block, {
+  const collector = new ImportanceCollector(isPictured(block.index, blocks));
+  const rotation = await denoise(block, {
     ...rotationSettings(context),
     importance: rotationImportance,
     // Pruning captures for itself; the first pass of an allocation reads H once more.
     releaseStatistics: options.allocation === "uniform",
+    onImportances: (...seen) => measure("rotate: figures", () => collector.observe(...seen)),
     onStep: ({ step, best }) =>
       progress({
         stage: "rotate",
@@ -73,6 +77,7 @@ async function obtain(context: BlockContext): Promise<Obtained> {
         detail: `step ${step}/${options.steps}, ${options.objective} ${best.toPrecision(5)}`,
       }),
   });
+  return Object.assign(rotation, { importances: collector.figures(rotation.sites) });
 }
 
 /** Prunes group by group, capturing H anew before each. */
@@ -80,7 +85,7 @@ export const prune: Stage = {
   name: "prune",
   applies: prunes,
   async run(context) {
-    const { block, pruner, skip, pattern, entropies, options, measure, shares } = context;
+    const { block, pruner, skip, pattern, rotatedSites, importances, options, measure, shares } = context;
     if (needsDenseStream(options)) block.trackDense();
     const report = await pruneBlock(block, pruner, {
       pattern,
@@ -90,12 +95,17 @@ export const prune: Stage = {
       measure: (step, body) => (step === "choose" ? body() : measure(`prune: ${step}`, body)),
       skip: ({ role }) => skip.site(block.index, role),
     });
-    context.sites = report.sites.map(({ name, role, sparsity, error, shift, maskValid, damping }) => ({
-      ...{ name, role, sparsity, error, maskValid },
-      shift: shift ?? null,
-      damping: damping ?? null,
-      entropy: entropies.get(role) ?? null,
-    }));
+    context.sites = report.sites.map(
+      ({ name, role, sparsity, error, shift, maskValid, damping, ...counts }) => ({
+        ...{ name, role, sparsity, error, maskValid },
+        weights: counts.kept + counts.pruned,
+        shift: shift ?? null,
+        damping: damping ?? null,
+        entropy: rotatedSites.get(role)?.entropy ?? null,
+        prunable: rotatedSites.get(role)?.direct ?? null,
+        held: importances?.held[role] ?? null,
+      }),
+    );
   },
 };
 

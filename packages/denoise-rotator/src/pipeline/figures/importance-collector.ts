@@ -1,16 +1,13 @@
 import { type LinearSite, type SiteRole, siteRoles } from "@denoise-rotator/contracts";
 import { type Tensor, toNumbers } from "@denoise-rotator/core";
 import type { BeforeAfter, ImportanceObserver, SiteReport } from "@denoise-rotator/rotator";
-import { heldShares, ImportanceCurves, sortedShares } from "./importance-curves.js";
+import { type HeldImportance, heldShares, ImportanceCurves, sortedShares } from "./importance-curves.js";
 import { corner, type Grid, type LevelMap, levelMap, partMeans } from "./level-map.js";
 
 /** Parts that a pictured layer has in each direction, at most. */
 const mostParts = 64;
 /** Rows and columns of the window in which single weights are shown. */
 const windowSize = [24, 48] as const;
-
-/** How the importances of one layer spread, without rotation and with it. */
-export type HeldImportance = Readonly<Record<keyof BeforeAfter, readonly number[]>>;
 
 /** One layer to look at: its importances without rotation and with it. Plain data. */
 export interface ImportancePicture {

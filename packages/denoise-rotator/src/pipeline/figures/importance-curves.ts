@@ -6,6 +6,12 @@ export const heldShares = [
 /** The shares of weights at which sorted importances are given: evenly spaced from 0 to 1. */
 export const sortedShares: readonly number[] = Array.from({ length: 65 }, (_, i) => i / 64);
 
+/** A curve without rotation and with it. */
+export interface HeldImportance {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}
+
 /** 8 bits of exponent and 5 of mantissa: buckets are 3 % wide. */
 const shift = 18;
 const buckets = 2 ** (31 - shift);

@@ -1,5 +1,5 @@
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
-import type { ObjectiveReport, SiteReport } from "@denoise-rotator/rotator";
+import type { ObjectiveReport } from "@denoise-rotator/rotator";
 import type { RotationReport } from "../context.js";
 import type { BlockRecord } from "../run-record.js";
 import type { StageCost } from "../stage-clock.js";
@@ -17,7 +17,11 @@ export type RunEvent =
   | { readonly kind: "attempt" }
   /** SHA-256 of the calibration windows. */
   | { readonly kind: "calibration"; readonly digest: string }
-  | { readonly kind: "evaluation"; readonly of: "dense" | "pruned"; readonly result: PerplexityResult }
+  | {
+      readonly kind: "evaluation";
+      readonly of: "dense" | "pruned" | "plain";
+      readonly result: PerplexityResult;
+    }
   /** A block of a pass; `written` are the tensors of the output that came with it. */
   | {
       readonly kind: "block";
@@ -32,7 +36,8 @@ export type RunEvent =
   | {
       readonly kind: "shared";
       readonly objective: ObjectiveReport;
-      readonly sites: readonly (readonly [number, readonly SiteReport[]])[];
+      /** By block index. */
+      readonly reports: readonly (readonly [number, RotationReport])[];
     }
   | { readonly kind: "allocated"; readonly shares: readonly (readonly [string, number])[] }
   /** The model is complete in `contents`. */

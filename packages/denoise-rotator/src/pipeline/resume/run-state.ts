@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AppendLog, atomicWriteFile, type ResumableOutput } from "@denoise-rotator/hub";
+import type { AppendLog, ResumableOutput } from "@denoise-rotator/hub";
 import type { CalibrationState } from "@denoise-rotator/models";
+import { writeRecord } from "../record-files.js";
 import type { BlockRecord, RunRecord } from "../run-record.js";
 import { StageClock } from "../stage-clock.js";
 import type { EventOf, JournalEntry, PassName, RunEvent, Spent } from "./run-events.js";
@@ -117,9 +118,9 @@ export class RunState {
     };
   }
 
-  /** Adds the record to the output and puts it into place. */
+  /** Adds the record and its report to the output and puts it into place. */
   async complete(record: RunRecord): Promise<void> {
-    await atomicWriteFile(join(this.contents, "run.json"), `${JSON.stringify(record, undefined, 2)}\n`);
+    await writeRecord(this.contents, record);
     if (!this.#kept) return;
     const { output, journal, force } = this.#kept;
     await output.commit(force, async () => {
