@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { modelDirectory } from "@denoise-rotator/tiny-llama";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cli, quick, runIn } from "./command-line.js";
+import { editHeader } from "./edit-header.js";
 
 let folder: string;
 beforeAll(() => {
@@ -32,18 +33,6 @@ function broken(name: string, change: (bytes: Buffer) => Buffer, config: object 
   const original = JSON.parse(readFileSync(join(directory, "config.json"), "utf8"));
   writeFileSync(join(directory, "config.json"), JSON.stringify({ ...original, ...config }));
   return directory;
-}
-function editHeader(
-  bytes: Buffer,
-  edit: (header: Record<string, { data_offsets: number[]; dtype: string }>) => void,
-) {
-  const length = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.subarray(8, 8 + length).toString());
-  edit(header);
-  const json = Buffer.from(JSON.stringify(header).padEnd(length, " "));
-  const prefix = Buffer.alloc(8);
-  prefix.writeBigUInt64LE(BigInt(json.length));
-  return Buffer.concat([prefix, json, bytes.subarray(8 + length)]);
 }
 const layer = "model.layers.0.self_attn.q_proj.weight";
 
