@@ -78,6 +78,11 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       const result = await measureInChromium({ ...definedOnly(options), ...options, progress });
       return { result, text: benchReport(result) };
     }
+    case "sparse-memory": {
+      const { runSparseMemory, sparseMemoryReport } = await import("./suites/sparse-memory.js");
+      const result = await runSparseMemory(quick, progress);
+      return { result, text: sparseMemoryReport(result) };
+    }
     case "parity": {
       const { runParity } = await import("./suites/parity.js");
       return runParity(options.writeDocs);
