@@ -31,10 +31,10 @@ it("should prune into packed weights, use them everywhere, and unpack and pack t
   expect(record.options.format).toBe("packed");
   expect(record.maskValid).toBe(true);
 
-  const evaluate = (directory: string) =>
-    JSON.parse(run("eval", directory, "--seqlen", "64", "--eval-windows", "4", "--json").stdout).perplexity;
+  const evaluate = (...args: string[]) =>
+    JSON.parse(run("eval", ...args, "--seqlen", "64", "--eval-windows", "4", "--json").stdout).perplexity;
   expect(run("unpack", "packed", "--out", "plain").stderr).toBe("");
-  expect(evaluate("plain")).toBeCloseTo(evaluate("packed"), 6);
+  expect(evaluate("plain", "--dense")).toBeCloseTo(evaluate("packed"), 4);
   const packed = JSON.parse(run("pack", "plain", "--out", "again", "--json").stdout);
   expect(bytes("again").equals(bytes("packed"))).toBe(true);
   expect(packed.bytes).toBe(statSync(join(folder, "packed", "model.safetensors")).size);
