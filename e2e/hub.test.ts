@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type HubServer, serveHub, sha256 } from "@denoise-rotator/testing/hub-server";
 import { modelDirectory } from "@denoise-rotator/tiny-llama";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -23,11 +24,33 @@ const files = {
 /** Flags of the shortest run there is. */
 const least = ["--pruner", "magnitude", "--rotate", "none", "--samples", "1", "--seqlen", "8", "--json"];
 
+/** The small data of a protocol, in the layout of its repository. */
+function dataOf(protocol: string): Record<string, Uint8Array> {
+  const root = fileURLToPath(new URL(`../goldens/protocols/data/${protocol}`, import.meta.url));
+  const paths = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    paths.map(({ parentPath, name }) => {
+      const path = join(parentPath, name);
+      return [relative(root, path).replaceAll("\\", "/"), new Uint8Array(readFileSync(path))];
+    }),
+  );
+}
+
 let folder: string;
 let server: HubServer;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "denoise-rotator-hub-"));
-  server = await serveHub([{ name: "org/tiny", files, revisions: ["main", "v1"] }]);
+  server = await serveHub([
+    { name: "org/tiny", files, revisions: ["main", "v1"] },
+    { type: "dataset", name: "Salesforce/wikitext", files: dataOf("wikitext2") },
+    { type: "dataset", name: "allenai/c4", files: dataOf("c4") },
+    {
+      type: "dataset",
+      name: "ptb-text-only/ptb_text_only",
+      files: dataOf("ptb"),
+      revisions: ["refs/convert/parquet"],
+    },
+  ]);
 });
 afterAll(async () => {
   await server.close();
@@ -100,6 +123,29 @@ describe("a model on the Hub", () => {
     expect(evaluated.stderr).toBe("");
     expect(JSON.parse(evaluated.stdout).perplexity).toBeGreaterThan(1);
     expect(server.requests).toEqual([]);
+  });
+
+  it("should be evaluated on data from the Hub, then without a network", async () => {
+    const flags = ["--tasks", "wikitext2,c4,ptb", "--seqlen", "32", "--limit", "3", "--json"];
+    const online = await run(["eval", "tiny", ...flags]);
+    expect(online.stderr).toBe("");
+    const { tasks } = JSON.parse(online.stdout);
+    expect(tasks.map(({ task }: { task: string }) => task)).toEqual(["wikitext2", "c4", "ptb"]);
+    for (const { metrics, text } of tasks) {
+      expect(metrics.perplexity.value).toBeGreaterThan(1);
+      expect(metrics.bits_per_byte.value).toBeGreaterThan(0.5);
+      expect(text).toMatchObject({ windows: 3, tokens: 93, windowLength: 32, beginning: "text" });
+      expect(text.droppedTokens).toBeGreaterThan(1000);
+    }
+    const offline = await run(["eval", "tiny", ...flags], { HF_HUB_OFFLINE: "1" });
+    expect(JSON.parse(offline.stdout).tasks).toEqual(tasks);
+    const table = await run(["eval", "tiny", "--tasks", "ptb", "--seqlen", "64", "--stride", "32", "--limit", "2"]);
+    expect(table.stdout).toMatch(/ptb bits_per_byte ↓.* ± /);
+    expect(table.stdout).toMatch(
+      /ptb \(version 1, windows of 64, stride 32, bos text\): 95 tokens predicted in 2 windows.* dropped/,
+    );
+    const lacking = await run(["eval", "tiny", "--tasks", "c4", "--data", folder]);
+    expect(lacking.stderr).toMatch(/has no split validation/);
   });
 
   it("should give way to a directory of the same name", async () => {

@@ -110,14 +110,16 @@ interface Route {
 
 function routeOf(path: string): Route | undefined {
   const api =
-    /^\/api\/(models|datasets)\/([^/]+\/[^/]+)\/(revision|tree)\/((?:refs\/pr\/)?[^/]+)(?:\/(.*))?$/.exec(
+    /^\/api\/(models|datasets)\/([^/]+\/[^/]+)\/(revision|tree)\/((?:refs\/(?:pr|convert)\/)?[^/]+)(?:\/(.*))?$/.exec(
       path,
     );
   if (api) {
     const [, type, name, kind, revision, folder = ""] = api;
     return { type: type!.slice(0, -1), name, kind, revision, path: folder } as Route;
   }
-  const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/((?:refs\/pr\/)?[^/]+)\/(.+)$/.exec(path);
+  const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/((?:refs\/(?:pr|convert)\/)?[^/]+)\/(.+)$/.exec(
+    path,
+  );
   if (!file) return undefined;
   const [, dataset, name, revision, inside] = file;
   return { type: dataset ? "dataset" : "model", name, kind: "resolve", revision, path: inside } as Route;

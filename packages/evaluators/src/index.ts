@@ -9,6 +9,26 @@ export {
 } from "./evaluator.js";
 export { type PerplexityOptions, type PerplexityResult, perplexity } from "./perplexity.js";
 export { evaluatorsOf, type PlugIn, type PlugInLibrary } from "./plug-in.js";
+export { findProtocol, type PerplexityProtocol, protocols } from "./protocols/protocol.js";
+export {
+  documentsOf,
+  type ProtocolOptions,
+  type ProtocolResult,
+  protocolEvaluator,
+} from "./protocols/protocol-evaluator.js";
+export { type BootstrapErrors, documentBootstrap, type Part, ratioError } from "./protocols/ratio-error.js";
+export {
+  type ScoredWindow,
+  type ScoredWindows,
+  type ScoredWindowsOptions,
+  scoredWindows,
+} from "./protocols/scored-windows.js";
+export {
+  type TextPerplexityOptions,
+  type TextPerplexityResult,
+  textPerplexity,
+} from "./protocols/text-perplexity.js";
+export { type Beginning, beginnings, type TextStream, textStream } from "./protocols/text-stream.js";
 export { type PairEncoder, pairEncoder, type TextTokenizer } from "./tasks/encode-pair.js";
 export {
   type EvaluateTaskOptions,

@@ -1,9 +1,10 @@
 import { OptionError } from "@denoise-rotator/core";
-import { type Sampler, samplers } from "@denoise-rotator/evaluators";
+import { type Beginning, beginnings, type Sampler, samplers } from "@denoise-rotator/evaluators";
 import { Command, Option } from "commander";
 import { evaluateModel, type ModelEvaluation } from "../evaluation/evaluate-model.js";
 import { loadEvaluators } from "../evaluation/load-evaluators.js";
 import { openBackend } from "../pipeline/backends.js";
+import { fetchOptions } from "../pipeline/fetch-options.js";
 import { addBackendOptions, addDenseOption, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { evaluationNotes, evaluationTable } from "./evaluation-table.js";
 import { interruptible } from "./interrupt.js";
@@ -22,6 +23,8 @@ export interface EvaluateFlags extends BackendFlags {
   readonly evalText?: string;
   readonly evalWindows: number;
   readonly seqlen?: number;
+  readonly stride?: number;
+  readonly bos?: Beginning;
 }
 
 interface EvalFlags extends EvaluateFlags {
@@ -55,11 +58,18 @@ export function addTaskOptions(command: Command): Command {
   command
     .option(
       "--tasks <list>",
-      "perplexity, tasks by name, or modules of yours (./my-task.mjs); default: perplexity",
+      "perplexity, wikitext2, c4, ptb, tasks by name, or modules of yours (./my-task.mjs); default: perplexity",
       list,
     )
-    .option("--data <directory>", "rows of tasks, as <task>/<split>.jsonl or .json")
-    .option("--limit <n>", "rows of each task at most, from the first on", integer(1))
+    .option(
+      "--data <directory>",
+      "rows of tasks, as <task>/<split>.jsonl or .json, and of wikitext2, c4, ptb (default for these: the Hugging Face Hub)",
+    )
+    .option(
+      "--limit <n>",
+      "rows of each task, windows of wikitext2, c4, ptb at most, from the first on",
+      integer(1),
+    )
     .option("--few-shot <n>", "examples before each row", integer(0), 0)
     .addOption(
       new Option("--shots <sampler>", "random examples for each row, or the first rows")
@@ -67,7 +77,17 @@ export function addTaskOptions(command: Command): Command {
         .default("random"),
     )
     .option("--seed <n>", "of --shots random", integer(0), 1234)
-    .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2));
+    .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
+    .option(
+      "--stride <n>",
+      "of wikitext2, c4, ptb: tokens between windows that overlap (default: windows end to end)",
+      integer(1),
+    )
+    .addOption(
+      new Option("--bos <where>", "of wikitext2, c4, ptb: where the token for a text's beginning stands")
+        .choices(beginnings)
+        .default("text"),
+    );
   addDenseOption(addThreadsOption(addBackendOptions(command)));
   return addEvaluationOptions(command);
 }
@@ -91,7 +111,6 @@ export async function evaluateModels(
   quiet: boolean,
 ): Promise<ModelEvaluation[]> {
   const wanted = flags.tasks ?? ["perplexity"];
-  const evaluators = await loadEvaluators(wanted.filter((task) => task !== "perplexity"));
   const perplexity = wanted.includes("perplexity") && {
     text: flags.evalText ?? null,
     windows: flags.evalWindows,
@@ -102,6 +121,16 @@ export async function evaluateModels(
   }
   const progress = createProgress(quiet);
   const { signal, restore } = interruptible();
+  const evaluators = await loadEvaluators(
+    wanted.filter((task) => task !== "perplexity"),
+    {
+      data: flags.data,
+      windowLength: flags.seqlen,
+      stride: flags.stride,
+      beginning: flags.bos,
+      hub: fetchOptions({ onProgress: progress.update, onNotice: progress.note, signal }),
+    },
+  );
   const device = await openBackend(flags.backend, flags);
   try {
     const found: ModelEvaluation[] = [];

@@ -1,4 +1,4 @@
-import type { EvaluationResult } from "@denoise-rotator/evaluators";
+import type { EvaluationResult, ProtocolResult } from "@denoise-rotator/evaluators";
 import type { ModelEvaluation } from "../evaluation/evaluate-model.js";
 import { formatTable } from "./tables.js";
 
@@ -18,6 +18,20 @@ export function evaluationTable(evaluations: readonly ModelEvaluation[]): string
   return formatTable(["", ...evaluations.map(({ model }) => model)], rows);
 }
 
+/** What a protocol read, and what it left out. */
+function textNote({ task, version, text }: ProtocolResult): string {
+  const { windows, tokens, bytes, documents } = text;
+  const { droppedTokens, unpredictedTokens, skippedWindows, bootstrap } = text;
+  const error = bootstrap
+    ? `± by resampling ${documents} documents (over windows ± ${text.perplexityStandardError.toFixed(4)})`
+    : "± over windows";
+  const skipped = skippedWindows > 0 ? ` (${skippedWindows} windows left out)` : "";
+  return (
+    `${task} (version ${version}): ${tokens} tokens predicted in ${windows} windows, ${bytes} bytes; ` +
+    ` ${droppedTokens} tokens dropped${skipped}, ${unpredictedTokens} not predicted; ${error}`
+  );
+}
+
 const perplexityCell = ({ perplexity, perplexityStandardError }: ModelEvaluation) =>
   withError(perplexity!, perplexityStandardError!);
 
@@ -34,7 +48,12 @@ export function evaluationNotes(evaluations: readonly ModelEvaluation[]): string
   const notes = new Set<string>();
   for (const { model, tokens, windows, tasks } of evaluations) {
     if (windows !== undefined) notes.add(`perplexity of ${tokens} tokens in ${windows} windows`);
-    for (const { task, version, rows, limited, truncated } of tasks) {
+    for (const result of tasks) {
+      const { task, version, rows, limited, truncated } = result;
+      if ("text" in result) {
+        notes.add(textNote(result as ProtocolResult));
+        continue;
+      }
       notes.add(`${task} (version ${version}): ${limited ? `the first ${rows} rows` : `${rows} rows`}`);
       if (!truncated || truncated.requests === 0) continue;
       notes.add(

@@ -3,16 +3,35 @@ import { pathToFileURL } from "node:url";
 import {
   type Evaluator,
   evaluatorsOf,
+  findProtocol,
   findTask,
+  type ProtocolOptions,
+  protocolEvaluator,
   TaskError,
   taskEvaluator,
 } from "@denoise-rotator/evaluators";
+import type { FetchOptions } from "../pipeline/fetch-options.js";
+import { protocolRows } from "./protocol-rows.js";
 
-/** Names of tasks, or paths of modules that export evaluators (see `evaluatorsOf`). */
-export async function loadEvaluators(names: readonly string[]): Promise<Evaluator[]> {
+/** How protocols are run, and where their rows are. */
+export interface ProtocolSettings extends Omit<ProtocolOptions, "rows"> {
+  /** A folder; without one the Hub. */
+  readonly data?: string | undefined;
+  readonly hub: FetchOptions;
+}
+
+/** Names of protocols or tasks, or paths of modules that export evaluators (see `evaluatorsOf`). */
+export async function loadEvaluators(
+  names: readonly string[],
+  { data, hub, ...settings }: ProtocolSettings,
+): Promise<Evaluator[]> {
   const evaluators: Evaluator[] = [];
   for (const name of names) {
-    if (/[./\\]/.test(name)) evaluators.push(...(await fromModule(name)));
+    const protocol = findProtocol(name);
+    if (protocol) {
+      const rows = () => protocolRows(protocol, data, hub);
+      evaluators.push(protocolEvaluator(protocol, { ...settings, rows }));
+    } else if (/[./\\]/.test(name)) evaluators.push(...(await fromModule(name)));
     else evaluators.push(taskEvaluator(findTask(name)));
   }
   const twice = evaluators.find(({ name }, i) => evaluators.findIndex((other) => other.name === name) < i);

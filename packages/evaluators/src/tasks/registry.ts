@@ -1,4 +1,5 @@
 import { editDistance } from "@denoise-rotator/core";
+import { protocols } from "../protocols/protocol.js";
 import { arcChallenge, arcEasy } from "./library/arc.js";
 import { boolq } from "./library/boolq.js";
 import { continuation } from "./library/continuation.js";
@@ -30,6 +31,6 @@ export function findTask(name: string, tasks: readonly Task[] = builtInTasks): T
   const near = [...names].sort((a, b) => editDistance(name, a) - editDistance(name, b))[0];
   const close = near !== undefined && editDistance(name, near) <= Math.max(2, Math.floor(near.length / 3));
   throw new TaskError(
-    `there is no task "${name}"${close ? ` (did you mean "${near}"?)` : ""}; there are: ${names.join(", ")}, and modules of your own (./my-task.mjs)`,
+    `there is no task "${name}"${close ? ` (did you mean "${near}"?)` : ""}; there are: ${names.join(", ")}, the texts ${protocols.map((protocol) => protocol.name).join(", ")}, and modules of your own (./my-task.mjs)`,
   );
 }
