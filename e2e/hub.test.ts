@@ -139,7 +139,18 @@ describe("a model on the Hub", () => {
     }
     const offline = await run(["eval", "tiny", ...flags], { HF_HUB_OFFLINE: "1" });
     expect(JSON.parse(offline.stdout).tasks).toEqual(tasks);
-    const table = await run(["eval", "tiny", "--tasks", "ptb", "--seqlen", "64", "--stride", "32", "--limit", "2"]);
+    const table = await run([
+      "eval",
+      "tiny",
+      "--tasks",
+      "ptb",
+      "--seqlen",
+      "64",
+      "--stride",
+      "32",
+      "--limit",
+      "2",
+    ]);
     expect(table.stdout).toMatch(/ptb bits_per_byte ↓.* ± /);
     expect(table.stdout).toMatch(
       /ptb \(version 1, windows of 64, stride 32, bos text\): 95 tokens predicted in 2 windows.* dropped/,

@@ -17,13 +17,13 @@ import { protocolRows } from "./protocol-rows.js";
 export interface ProtocolSettings extends Omit<ProtocolOptions, "rows"> {
   /** A folder; without one the Hub. */
   readonly data?: string | undefined;
-  readonly hub: FetchOptions;
+  readonly hub?: FetchOptions;
 }
 
 /** Names of protocols or tasks, or paths of modules that export evaluators (see `evaluatorsOf`). */
 export async function loadEvaluators(
   names: readonly string[],
-  { data, hub, ...settings }: ProtocolSettings,
+  { data, hub = {}, ...settings }: ProtocolSettings = {},
 ): Promise<Evaluator[]> {
   const evaluators: Evaluator[] = [];
   for (const name of names) {
