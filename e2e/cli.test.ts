@@ -82,6 +82,7 @@ describe("denoise-rotator prune", () => {
     expect(status).toBe(0);
     const record = JSON.parse(stdout);
     expect(record.model).toEqual({
+      commit: null,
       family: "mistral",
       rotatedBefore: false,
       tiedEmbeddings: { source: true, output: false },
