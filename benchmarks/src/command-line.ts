@@ -5,6 +5,7 @@ export const suites = [
   "linalg",
   "solver",
   "prune",
+  "memory",
   "reference",
   "parity",
   "ablation",
@@ -26,6 +27,7 @@ suites
   linalg      Cholesky, QR, symmetric eigenvalues, triangular inverse: ours and the peers that have them
   solver      learning a block's rotations: ours, and the paper's recipe, ours and in PyTorch
   prune       the whole command on the embedded model, by setting and stage
+  memory      what prune holds on random weights of Llama-3.2-1B's shape, 4 and 8 blocks, against what it planned
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)
   parity      zero-shot tasks against lm-evaluation-harness, on the same rows with the embedded model
   ablation    rotation and pruners, one factor at a time, over three calibrations of the embedded model
@@ -49,7 +51,7 @@ options
   --only PATTERN       works whose name matches the regular expression
   --rounds N           samples of each contender (default 7; solver and --quick 3)
   --full               solver: all 400 steps of the paper's recipe instead of 40; agreement: as many windows and steps
-                       as the demo
+                       as the demo; memory: a block of LLaMA-3-8B's shape too
   --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
   --budget MINUTES     ablation, smollm2: when to stop (default 60; with 0 and --resume it tabulates what there is)
   --resume             ablation, smollm2: keep the jobs that are done

@@ -48,6 +48,11 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       });
       return { result, text: pruneReport(result) };
     }
+    case "memory": {
+      const { memoryReport, runMemorySuite } = await import("./suites/memory.js");
+      const result = await runMemorySuite({ ...definedOnly(options), quick, full, progress });
+      return { result, text: memoryReport(result) };
+    }
     case "webgpu-matmul": {
       const { runWebgpuMatmul, webgpuMatmulReport } = await import("./suites/webgpu-matmul.js");
       const result = await runWebgpuMatmul({ ...definedOnly(options), quick, progress });

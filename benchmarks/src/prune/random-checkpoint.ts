@@ -21,11 +21,13 @@ export interface RandomCheckpoint {
   readonly blocks: number;
   readonly vocabulary: number;
   readonly contextLength: number;
+  /** Different values that are drawn, and then repeated; default all: drawing takes minutes for large models. */
+  readonly draws?: number;
 }
 
 /** Writes a bf16 Llama of random weights with the embedded model's tokenizer, to be timed and not to be believed. */
 export async function writeRandomCheckpoint(directory: string, model: RandomCheckpoint): Promise<void> {
-  const { shape, blocks, vocabulary, contextLength } = model;
+  const { shape, blocks, vocabulary, contextLength, draws = Number.POSITIVE_INFINITY } = model;
   mkdirSync(directory, { recursive: true });
   const tensors: [string, number[]][] = [
     ["model.embed_tokens.weight", [vocabulary, shape.hidden]],
@@ -44,9 +46,15 @@ export async function writeRandomCheckpoint(directory: string, model: RandomChec
   const writer = await CheckpointWriter.create(directory, entries);
   const random = new Random(1);
   for (const { name, shape: dims } of entries) {
-    const size = dims.reduce((a, b) => a * b, 1);
+    const [rows, width = 1] = dims as [number, number?];
     const value = dims.length === 1 ? () => 1 : () => 0.05 * random.nextNormal();
-    await writer.write(name, Float32Array.from({ length: size }, value));
+    const step = Math.min(rows, Math.max(1, Math.floor(rowElements / width)));
+    const drawn = Float32Array.from({ length: Math.min(step * width, draws) }, value);
+    for (let begin = 0; begin < rows; begin += step) {
+      const size = Math.min(step, rows - begin) * width;
+      if (begin > 0 && drawn.length < draws) for (let i = 0; i < size; i++) drawn[i] = value();
+      await writer.writeRows(name, begin, repeated(drawn, size));
+    }
   }
   await writer.finish();
   writeFileSync(
@@ -54,6 +62,16 @@ export async function writeRandomCheckpoint(directory: string, model: RandomChec
     JSON.stringify(config(shape, blocks, vocabulary, contextLength)),
   );
   copyFileSync(join(modelDirectory, "tokenizer.json"), join(directory, "tokenizer.json"));
+}
+
+/** Elements on the host at once. */
+const rowElements = 2 ** 22;
+
+function repeated(values: Float32Array, size: number): Float32Array {
+  if (size <= values.length) return values.subarray(0, size);
+  const out = new Float32Array(size);
+  for (let at = 0; at < size; at += values.length) out.set(values.subarray(0, size - at), at);
+  return out;
 }
 
 const config = (shape: BlockShape, blocks: number, vocabulary: number, contextLength: number) => ({

@@ -45,6 +45,12 @@ export interface Checkpoint extends AsyncDisposable {
   /** The tensor's bytes as they are stored. */
   read(name: string): Promise<{ dtype: string; shape: readonly number[]; bytes: Uint8Array<ArrayBuffer> }>;
 
+  /**
+   * Has the system read the bytes of a tensor into its cache of files, so that reading it later does not wait for the disk.
+   * Holds a few megabytes while it runs. Rejects when `signal` aborts or the checkpoint is closed.
+   */
+  prefetch?(name: string, signal?: AbortSignal): Promise<void>;
+
   /** All values of a tensor of weights, row-major; NaN and infinity are errors. */
   readFloat32(name: string, options?: ReadOptions): Promise<Float32Array<ArrayBuffer>>;
 

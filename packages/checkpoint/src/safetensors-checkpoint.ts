@@ -80,6 +80,10 @@ export class SafetensorsCheckpoint implements Checkpoint {
     return (await this.#file(name)).read(name);
   }
 
+  async prefetch(name: string, signal?: AbortSignal): Promise<void> {
+    await (await this.#file(name)).prefetch(name, signal);
+  }
+
   async readFloat32(name: string, options?: ReadOptions): Promise<Float32Array<ArrayBuffer>> {
     return (await this.#file(name)).readFloat32(name, options);
   }

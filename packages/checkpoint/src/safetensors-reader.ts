@@ -66,6 +66,12 @@ export class SafetensorsFile implements AsyncDisposable {
     return { dtype, shape, bytes: await this.#source.read(begin, end - begin) };
   }
 
+  /** Has the system read a tensor's bytes ahead, where the source can; see `ByteSource.prefetch`. */
+  async prefetch(name: string, signal?: AbortSignal): Promise<void> {
+    const { begin, end } = this.info(name);
+    await this.#source.prefetch?.(begin, end - begin, signal);
+  }
+
   /** All values of an f32, f16 or bf16 tensor, row-major. */
   async readFloat32(name: string, options?: ReadOptions): Promise<Float32Array<ArrayBuffer>> {
     const { shape } = this.info(name);

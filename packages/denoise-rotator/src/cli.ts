@@ -7,10 +7,12 @@ import { demoCommand } from "./commands/demo-command.js";
 import { evalCommand } from "./commands/eval-command.js";
 import { generateCommand } from "./commands/generate-command.js";
 import { inspectCommand } from "./commands/inspect-command.js";
+import { describePlan } from "./commands/memory-options.js";
 import { packCommand, unpackCommand } from "./commands/pack-commands.js";
 import { pruneCommand } from "./commands/prune-command.js";
 import { reportCommand } from "./commands/report-command.js";
 import { describeError, exitCodeOf } from "./commands/report-error.js";
+import { MemoryBudgetError } from "./pipeline/memory/memory-plan.js";
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
@@ -50,6 +52,7 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error);
   // Commander has printed its own message by now.
+  if (error instanceof MemoryBudgetError) process.stderr.write(`${describePlan(error.plan)}\n`);
   const printed = error instanceof Error && error.name === "CommanderError";
   if (!printed) process.stderr.write(`error: ${describeError(error)}\n`);
 }

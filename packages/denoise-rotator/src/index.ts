@@ -12,6 +12,8 @@ export { subjectOf } from "./evaluation/subject.js";
 export { type BackendName, type BackendTuning, backendNames, openBackend } from "./pipeline/backends.js";
 export type { BlockContext, RunContext, Stage } from "./pipeline/context.js";
 export { type EvaluationOptions, evaluate } from "./pipeline/evaluate.js";
+export { MemoryBudgetError, type MemoryPlan } from "./pipeline/memory/memory-plan.js";
+export { planPrune } from "./pipeline/memory/run-plan.js";
 export type { ProgressEvent, PruneOptions, ResolvedOptions } from "./pipeline/options.js";
 export { pruneModel } from "./pipeline/prune-model.js";
 export { type Quality, type QualityName, qualities } from "./pipeline/quality.js";

@@ -11,6 +11,11 @@ export interface ByteSource {
    * @throws {HubError} `OUT_OF_RANGE` before anything is allocated, `READ_FAILED` if fewer bytes arrive.
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Makes a later read of these bytes fast, where it can: of a file, by having the system read them into its cache. Holds a
+   * few megabytes while it runs, and changes nothing else. Rejects when `signal` aborts.
+   */
+  prefetch?(offset: number, length: number, signal?: AbortSignal): Promise<void>;
   /** Gives up the handle; reading afterwards is an error, closing twice is not. */
   close(): Promise<void>;
 }

@@ -5,6 +5,8 @@ import { errorCode } from "./node-errors.js";
 
 /** Node reads at most 2³¹ − 1 bytes at once. */
 const readAtOnce = 2 ** 30;
+/** Bytes that `prefetch` reads at once, and then forgets. */
+const prefetchAtOnce = 2 ** 24;
 
 /**
  * A source over a local file, kept open until `close`.
@@ -22,6 +24,15 @@ export async function fileSource(path: string): Promise<ByteSource> {
       const bytes = new Uint8Array(length);
       await fill(handle, path, bytes, offset);
       return bytes;
+    },
+    async prefetch(offset, length, signal) {
+      checkRange(path, size, offset, length);
+      const scrap = new Uint8Array(Math.min(length, prefetchAtOnce));
+      for (let done = 0; done < length; done += scrap.length) {
+        signal?.throwIfAborted();
+        if (closing) throw closedError(path);
+        await fill(handle, path, scrap.subarray(0, length - done), offset + done);
+      }
     },
     close() {
       closing ??= handle.close();

@@ -143,3 +143,18 @@ describe("httpSource", () => {
     await expect(httpSource("http://127.0.0.1:1/x").size()).rejects.toMatchObject({ code: "READ_FAILED" });
   });
 });
+
+describe("reading a file ahead", () => {
+  it("should change nothing, stop when told to, and know the file's end", async () => {
+    const source = await fileSource(join(folder, "file.bin"));
+    try {
+      await source.prefetch!(100, 4900);
+      expect(await source.read(100, 4900)).toEqual(content.subarray(100));
+      await expect(source.prefetch!(100, 4901)).rejects.toThrow(HubError);
+      await expect(source.prefetch!(0, 10, AbortSignal.abort())).rejects.toThrow("aborted");
+    } finally {
+      await source.close();
+    }
+    await expect(source.prefetch!(0, 10)).rejects.toThrow(HubError);
+  });
+});

@@ -3,7 +3,8 @@ import { decodeBFloat16, encodeBFloat16 } from "@denoise-rotator/core";
 import { type ScratchExtent, ScratchFile } from "@denoise-rotator/hub";
 
 /** How activations are kept between blocks. */
-export type ActivationDType = "f32" | "bf16";
+export const activationDTypes = ["f32", "bf16"] as const;
+export type ActivationDType = (typeof activationDTypes)[number];
 
 export interface ActivationStorageOptions {
   /** Bytes of activations held in memory, of all streams together; what is more goes to a file. Default: all. */

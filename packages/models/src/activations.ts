@@ -5,6 +5,10 @@ import { ActivationStorage, type StoredBatch } from "./activation-storage.js";
 /** Tokens a batch holds unless said otherwise. */
 const defaultBatchTokens = 2048;
 
+/** Windows of a batch unless said otherwise: as many as make 2048 tokens, at least one. */
+export const defaultBatchWindows = (length: number): number =>
+  Math.max(1, Math.floor(defaultBatchTokens / length));
+
 export interface ActivationShape {
   /** Windows. */
   readonly count: number;
@@ -41,7 +45,7 @@ export class Activations {
     this.count = shape.count;
     this.length = shape.length;
     this.width = shape.width;
-    this.batchWindows = shape.batchWindows ?? Math.max(1, Math.floor(defaultBatchTokens / shape.length));
+    this.batchWindows = shape.batchWindows ?? defaultBatchWindows(shape.length);
     if (!Number.isInteger(this.batchWindows) || this.batchWindows < 1) {
       throw new OptionError(`activationBatch ${this.batchWindows} is not a number of windows ≥ 1`);
     }

@@ -10,6 +10,7 @@ import type { LoadedBlock } from "./loaded-block.js";
 import type { Model } from "./model.js";
 import { ModelOutput } from "./output/model-output.js";
 import type { SitePacking } from "./output/output-config.js";
+import { ReadAhead } from "./read-ahead.js";
 import { checkWindows } from "./windows.js";
 
 export interface CalibrateOptions {
@@ -81,9 +82,11 @@ export async function* calibrate(
   if (first < layerCount) {
     using streams = await startStreams(model, windows, dense, state);
     const { inputs, denseInputs } = streams;
+    await using ahead = new ReadAhead(model.checkpoint);
     for (let index = first; index < layerCount; index++) {
       signal?.throwIfAborted();
       using block = await model.loadBlock(index, { inputs, denseInputs, signal });
+      ahead.start(model.tensorsAfter(index));
       if (!skip?.(index)) yield block;
       signal?.throwIfAborted();
       await output?.writeBlock(block);

@@ -22,6 +22,17 @@ export function groupStatistics(
   return gather(wanted, streams, (parts, x) => groupInputs(parts, x, streams.tables, wanted));
 }
 
+/** Elements of an H that is summed in a pass of its own. */
+const ownPassElements = 2 ** 26;
+
+/** The groups by passes over the calibration inputs: one, but that large H take turns, so that memory holds the sums of one. */
+export function passesOf(groups: readonly number[], inputsOf: (group: number) => number): number[][] {
+  const isLarge = (group: number) => inputsOf(group) ** 2 > ownPassElements;
+  const small = groups.filter((group) => !isLarge(group));
+  const large = groups.filter(isLarge).map((group) => [group]);
+  return small.length > 0 ? [small, ...large] : large;
+}
+
 /** Statistics of the block's outputs; of their normalised form where `normalised`. The caller owns them. */
 export async function outputStatistics(normalised: boolean, streams: Streams): Promise<SiteStatistics> {
   const outputs = await gather([0], streams, (parts, x) => {

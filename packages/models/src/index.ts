@@ -2,6 +2,7 @@ export {
   type ActivationDType,
   ActivationStorage,
   type ActivationStorageOptions,
+  activationDTypes,
 } from "./activation-storage.js";
 export { type ActivationShape, Activations } from "./activations.js";
 export { type CalibrateOptions, calibrate } from "./calibrate.js";

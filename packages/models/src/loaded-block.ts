@@ -25,7 +25,7 @@ import {
 import type { Activations } from "./activations.js";
 import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
 import { denseSample } from "./dense-sample.js";
-import { groupStatistics, outputStatistics, type Streams } from "./group-statistics.js";
+import { groupStatistics, outputStatistics, passesOf, type Streams } from "./group-statistics.js";
 import { type RopeTables, ropeTables } from "./rope-tables.js";
 import { runBlock } from "./run-block.js";
 import { packedCopy } from "./site-weight.js";
@@ -202,12 +202,17 @@ export class LoadedBlock implements DecoderBlock {
     for (const group of wanted) {
       for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(undefined);
     }
-    const found = await groupStatistics(wanted, streams);
-    for (const [group, statistics] of found) {
-      for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(statistics);
-    }
-    for (const [group, statistics] of found) {
-      await assertFiniteStatistics(statistics, siteOf(this, inputGroups[group]![0]!).name);
+    for (const groups of passesOf(
+      wanted,
+      (group) => siteOf(this, inputGroups[group]![0]!).weight.shape[1]!,
+    )) {
+      const found = await groupStatistics(groups, streams);
+      for (const [group, statistics] of found) {
+        for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(statistics);
+      }
+      for (const [group, statistics] of found) {
+        await assertFiniteStatistics(statistics, siteOf(this, inputGroups[group]![0]!).name);
+      }
     }
   }
 

@@ -6,8 +6,8 @@ import type {
   LogLikelihoodOptions,
 } from "@denoise-rotator/contracts";
 import { type Backend, breathe, OptionError, type Tensor, tidy } from "@denoise-rotator/core";
-import type { ActivationStorage } from "./activation-storage.js";
-import { Activations } from "./activations.js";
+import { ActivationStorage, type ActivationStorageOptions } from "./activation-storage.js";
+import { Activations, defaultBatchWindows } from "./activations.js";
 import { scoreContinuations } from "./continuations/score-continuations.js";
 import { gatherRows } from "./embedding.js";
 import type { DecoderFamily } from "./families/family.js";
@@ -15,6 +15,8 @@ import { ForwardBlock } from "./forward-block.js";
 import { LanguageHead } from "./language-head.js";
 import { type LoadBlockOptions, loadBlock } from "./load-block.js";
 import type { LoadedBlock } from "./loaded-block.js";
+import { ReadAhead } from "./read-ahead.js";
+import { blockTensors } from "./tensor-layout.js";
 import type { WeightSource } from "./weight-source.js";
 import { checkWindows } from "./windows.js";
 
@@ -30,8 +32,7 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
   readonly checkpoint: Checkpoint;
   readonly device: Backend;
   readonly sparse: boolean;
-  /** Where activations are kept between blocks. */
-  readonly activationStorage: ActivationStorage;
+  #activationStorage: ActivationStorage;
   readonly #activationBatch: number | undefined;
   #tokenizer: Promise<Tokenizer> | undefined;
 
@@ -47,8 +48,24 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     this.checkpoint = source.checkpoint;
     this.device = source.device;
     this.sparse = source.sparse;
-    this.activationStorage = activationStorage;
+    this.#activationStorage = activationStorage;
     this.#activationBatch = activationBatch;
+  }
+
+  /** Where activations are kept between blocks. */
+  get activationStorage(): ActivationStorage {
+    return this.#activationStorage;
+  }
+
+  /** Keeps activations otherwise from now on; those there are must have been disposed of. */
+  keepActivations(options: ActivationStorageOptions): void {
+    this.#activationStorage.dispose();
+    this.#activationStorage = new ActivationStorage(options);
+  }
+
+  /** Windows of `length` tokens that go through a block at once. */
+  batchWindows(length: number): number {
+    return this.#activationBatch ?? defaultBatchWindows(length);
   }
 
   get vocabularySize(): number {
@@ -116,6 +133,15 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     return ForwardBlock.load(this, index);
   }
 
+  /** Names of what is read after block `index`: the next block, after the last one the head. */
+  tensorsAfter(index: number): string[] {
+    const { config, family } = this;
+    if (index + 1 < config.layerCount) {
+      return blockTensors(config, family, index + 1).map(({ name }) => name);
+    }
+    return [family.finalNorm, config.tieWordEmbeddings ? family.embedding : family.head];
+  }
+
   /**
    * Hidden states of windows as they leave each block, in order. They are overwritten when the next is asked for.
    */
@@ -124,11 +150,13 @@ export class Model implements LanguageModel, WeightSource, AsyncDisposable {
     options: LogLikelihoodOptions = {},
   ): AsyncGenerator<Activations> {
     const activations = await this.embedWindows(windows);
+    await using ahead = new ReadAhead(this.checkpoint);
     const { layerCount } = this.config;
     for (let index = 0; index < layerCount; index++) {
       options.signal?.throwIfAborted();
       {
         using block = await this.loadForward(index);
+        ahead.start(this.tensorsAfter(index));
         await block.run(activations, options.signal);
       }
       options.onProgress?.(index + 1, layerCount);

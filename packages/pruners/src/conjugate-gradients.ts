@@ -1,4 +1,4 @@
-import { breathe, type Tensor, tidy, where } from "@denoise-rotator/core";
+import { breathe, copyInto, Tensor, tidy, where } from "@denoise-rotator/core";
 
 /** The rows' least-squares problems: min over X, zero outside `mask`, of tr((X − target)·H·(X − target)ᵀ). */
 export interface MaskedLeastSquares {
@@ -21,12 +21,40 @@ interface State {
   readonly rz: Tensor;
 }
 
+/** Elements of the rows that are solved for together; the least rows of a band, so that products stay matrix products. */
+const bandElements = 2 ** 22;
+const bandRows = 256;
+
 /**
  * Conjugate gradients with Jacobi's preconditioner (Saad, Iterative Methods for Sparse Linear Systems, algorithm 9.1),
  * every row a problem of its own that shares H, so that an iteration is one product `[out, in]·[in, in]`. The
- * objective does not rise. The caller disposes of the result.
+ * objective does not rise. Of large matrices some rows at a time. The caller disposes of the result.
  */
 export async function conjugateGradients(problem: MaskedLeastSquares): Promise<Tensor> {
+  const { start, target, mask } = problem;
+  const [rows, columns] = start.shape as [number, number];
+  const step = Math.max(bandRows, Math.floor(bandElements / columns));
+  if (rows <= step) return solveRows(problem);
+  const out = Tensor.empty(start.backend, start.shape, start.dtype);
+  try {
+    for (let begin = 0; begin < rows; begin += step) {
+      const range = [begin, Math.min(rows, begin + step)] as const;
+      const [ownTarget, ownStart, ownMask] = [target, start, mask].map((x) => x.slice(range));
+      try {
+        using solved = await solveRows({ ...problem, target: ownTarget!, start: ownStart!, mask: ownMask! });
+        tidy(() => copyInto(out.slice(range), solved));
+      } finally {
+        for (const x of [ownTarget, ownStart, ownMask]) x!.dispose();
+      }
+    }
+    return out;
+  } catch (error) {
+    out.dispose();
+    throw error;
+  }
+}
+
+async function solveRows(problem: MaskedLeastSquares): Promise<Tensor> {
   const { H, mask, iterations } = problem;
   const scale = tidy(() => H.diagonal().reciprocal());
   let state = tidy(() => begin(problem, scale));

@@ -10,7 +10,7 @@ import { type PruneSiteOptions, type PruneStep, pruneSite, type SiteReport } fro
 import type { Pruner, PrunerOptions } from "./pruner.js";
 import { SharedWork } from "./shared-work.js";
 
-export interface PruneBlockOptions extends Omit<PruneSiteOptions, "shared" | "measure"> {
+export interface PruneBlockOptions extends Omit<PruneSiteOptions, "shared" | "last" | "measure"> {
   /** Sites left dense: their roles, or a test of the site. */
   readonly skip?: readonly SiteRole[] | ((site: LinearSite) => boolean);
   /** The pattern of a site, in place of `pattern`; `undefined`: as the others. */
@@ -75,7 +75,8 @@ export async function pruneBlock(
         requireStatistics(site);
         const own = patternOf?.(site);
         const pattern = own === undefined ? {} : { pattern: own };
-        const pruned = await pruneSite(site, pruner, { ...rest, ...pattern, shared });
+        const last = site === chosen.at(-1);
+        const pruned = await pruneSite(site, pruner, { ...rest, ...pattern, shared, last });
         const report = { ...pruned, error: pruned.error! }; // measured, as there are statistics
         sites.push(report);
         onSite?.(report);

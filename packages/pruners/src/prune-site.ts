@@ -65,6 +65,8 @@ export interface PruneSiteOptions extends PrunerOptions {
   readonly match?: boolean | MatchOptions;
   /** Outlives the call: what depends on H alone is computed once for the sites that read the same input. */
   readonly shared?: SharedWork;
+  /** Frees `shared` as soon as the mask is found: no other site needs it. Default false. */
+  readonly last?: boolean;
   /** Wraps each step, to take its time. */
   readonly measure?: <T>(step: PruneStep, body: () => Promise<T>) => Promise<T>;
 }
@@ -101,6 +103,7 @@ async function pruneTowards(
   const pattern = parsePattern(options.pattern ?? pruner.pattern ?? defaultPattern);
   const refinement = refineOptions(options.refine);
   let result = await measure("choose", () => pruner.prune(target, pattern, shared));
+  if (options.last) await shared?.dispose();
   try {
     checkResult(site, pruner, result);
     await assertFinite(result.weight, `${site.name}: the weight that ${pruner.name} made`);

@@ -7,7 +7,7 @@ import {
   siteRoles,
 } from "@denoise-rotator/contracts";
 import { NonFiniteError, stack, type Tensor, tidy, toNumbers, where } from "@denoise-rotator/core";
-import { rotatedScale } from "./column-metric.js";
+import { type ColumnMetric, rotatedScale } from "./column-metric.js";
 import type { RotationProblem } from "./problem.js";
 import { prunedMask } from "./pruned-mask.js";
 import { siteEntropy } from "./site-groups.js";
@@ -28,38 +28,90 @@ export interface SiteReport {
   readonly direct: BeforeAfter | undefined;
 }
 
-/** Importances S `[out, in]` of every rotated site, each scaled to its site's weight (1) in total without rotation (see the problem). */
-export function rotatedImportances(
+/** What {@link mapImportances} makes at a time: sites whose weights lie together. */
+interface Stretch {
+  readonly roles: readonly SiteRole[];
+  /** S of each role, in their order. */
+  readonly importances: () => readonly Tensor[];
+}
+
+/**
+ * `figure` of the importances S `[out, in]` of every rotated site among `roles`, each scaled to its site's weight (1) in total
+ * without rotation (see the problem). S of one stretch of the packed weights are there at a time. The caller disposes of the
+ * figures.
+ */
+export function mapImportances(
   problem: RotationProblem,
   R1: Tensor,
   R2: Tensor,
-): Readonly<Record<SiteRole, Tensor>> {
-  const { heads, hiddenSize, queryKey, gateUp, value, output, down } = problem;
-  const { count, keyValueCount, dim } = heads;
+  figure: (S: Tensor, role: SiteRole) => Tensor,
+  roles: readonly SiteRole[] = siteRoles,
+): Map<SiteRole, Tensor> {
   return tidy(() => {
-    const shared = R2.unsqueeze(1);
-    const attention = problem.attentionMetric && rotatedScale(problem.attentionMetric, R1).h;
-    const mlp = problem.mlpMetric && rotatedScale(problem.mlpMetric, R1).h;
-    const perHead = problem.outputMetric && rotatedScale(problem.outputMetric, shared).h;
-    const importance = (Y: Tensor, h: Tensor | undefined) => (h ? Y.square().mul(h) : Y.square());
-    const qk = importance(queryKey.matmul(R1), attention);
-    const gu = importance(gateUp.matmul(R1), mlp);
-    const valueHeads = value.matmul(R1).reshape([keyValueCount, dim, hiddenSize]);
-    const outputHeads = output.matmul(R1).reshape([keyValueCount, count / keyValueCount, dim, hiddenSize]);
-    const v = R2.transpose().matmul(valueHeads).reshape(value.shape);
-    const o = shared.transpose().matmul(outputHeads).reshape(output.shape).transpose();
-    const intermediate = down.shape[0]!;
-    return {
-      qProj: qk.slice([0, count * dim]),
-      kProj: qk.slice([count * dim]),
-      vProj: importance(v, attention),
-      oProj: importance(o, perHead?.reshape([count * dim])),
-      gateProj: gu.slice([0, intermediate]),
-      upProj: gu.slice([intermediate]),
-      downProj: importance(down.matmul(R1).transpose(), problem.downScale),
-    };
+    const figures = new Map<SiteRole, Tensor>();
+    for (const { roles: own, importances } of stretches(problem, R1, R2)) {
+      if (!own.some((role) => roles.includes(role))) continue;
+      const found = tidy(() => importances().map((S, i) => tidy(() => figure(S, own[i]!))));
+      own.forEach((role, i) => {
+        if (roles.includes(role)) figures.set(role, found[i]!);
+      });
+    }
+    return figures;
   });
 }
+
+function stretches(problem: RotationProblem, R1: Tensor, R2: Tensor): Stretch[] {
+  const { heads, hiddenSize, queryKey, gateUp, value, output, down } = problem;
+  const { count, keyValueCount, dim } = heads;
+  const shared = R2.unsqueeze(1);
+  const scale = (metric: ColumnMetric | undefined, R: Tensor) =>
+    metric && tidy(() => rotatedScale(metric, R).h);
+  const attention = scale(problem.attentionMetric, R1);
+  const mlp = scale(problem.mlpMetric, R1);
+  const perHead = scale(problem.outputMetric, shared);
+  const importance = (Y: Tensor, h: Tensor | undefined) => (h ? Y.square().mul(h) : Y.square());
+  const rowsOf = (Y: () => Tensor, h: Tensor | undefined, first: number): readonly Tensor[] => {
+    const S = tidy(() => importance(Y(), h));
+    return [S.slice([0, first]), S.slice([first])];
+  };
+  return [
+    {
+      roles: ["qProj", "kProj"],
+      importances: () => rowsOf(() => queryKey.matmul(R1), attention, count * dim),
+    },
+    {
+      roles: ["vProj"],
+      importances: () => {
+        const turned = value.matmul(R1).reshape([keyValueCount, dim, hiddenSize]);
+        return [importance(R2.transpose().matmul(turned).reshape(value.shape), attention)];
+      },
+    },
+    {
+      roles: ["oProj"],
+      importances: () => {
+        const turned = output.matmul(R1).reshape([keyValueCount, count / keyValueCount, dim, hiddenSize]);
+        const Y = shared.transpose().matmul(turned).reshape(output.shape).transpose();
+        return [importance(Y, perHead?.reshape([count * dim]))];
+      },
+    },
+    {
+      roles: ["gateProj", "upProj"],
+      importances: () => rowsOf(() => gateUp.matmul(R1), mlp, down.shape[0]!),
+    },
+    {
+      roles: ["downProj"],
+      importances: () => [importance(down.matmul(R1).transpose(), problem.downScale)],
+    },
+  ];
+}
+
+/** Importances S `[out, in]` of every rotated site, all at once. The caller disposes. */
+const rotatedImportances = (
+  problem: RotationProblem,
+  R1: Tensor,
+  R2: Tensor,
+): Readonly<Record<SiteRole, Tensor>> =>
+  Object.fromEntries(mapImportances(problem, R1, R2, (S) => S.alias())) as Record<SiteRole, Tensor>;
 
 /**
  * Sees the importances S `[out, in]` of every site, whose sums are the sites' weights without rotation. They live until it
@@ -102,16 +154,13 @@ export async function siteFigures(
     pattern.kind === "unstructured" ||
     (shape[1]! % pattern.of === 0 && shape[0]! % sharedRows(pattern) === 0);
   using figures = tidy(() => {
-    const importances = rotatedImportances(problem, R1, R2);
-    return stack(
-      siteRoles.flatMap((role) => {
-        const S = importances[role];
-        const pruned = tidy(() =>
-          fits(S) ? where(prunedMask(S, pattern), S, 0).sum() : S.sum().mul(Number.NaN),
-        );
-        return [siteEntropy(S, role), pruned];
-      }),
-    );
+    const bySite = mapImportances(problem, R1, R2, (S, role) => {
+      const pruned = tidy(() =>
+        fits(S) ? where(prunedMask(S, pattern), S, 0).sum() : S.sum().mul(Number.NaN),
+      );
+      return stack([siteEntropy(S, role), pruned]);
+    });
+    return stack(siteRoles.map((role) => bySite.get(role)!)).reshape([2 * siteRoles.length]);
   });
   const numbers = await toNumbers(figures);
   return siteRoles.map((role, i) => {

@@ -3,7 +3,7 @@ import { fromArray, stack, type Tensor, take, tidy, toNumbers } from "@denoise-r
 import { symmetricEigen } from "@denoise-rotator/linalg";
 import { diagonalBlocks, fromDiagonalBlocks } from "@denoise-rotator/manifold";
 import type { RotationProblem } from "./problem.js";
-import { rotatedImportances } from "./report.js";
+import { mapImportances } from "./report.js";
 import { identityRotation } from "./rotation.js";
 
 export const rotationStarts = ["identity", "identity-dealt", "pca", "pca-dealt"] as const;
@@ -92,6 +92,9 @@ async function descendingEigenvectors(matrix: Tensor, name: string): Promise<Ten
 const selectColumns = (x: Tensor, order: readonly number[]): Tensor =>
   tidy(() => take(x, fromArray(order, [order.length], { dtype: "i32", backend: x.backend }), 1));
 
+/** The sites that read the residual stream. */
+const hiddenReaders = ["qProj", "kProj", "vProj", "gateProj", "upProj"] as const;
+
 /** Importance of every column of the residual stream in `basis`, over q, k, v, gate, up, each scaled to total 1. */
 export async function columnImportances(
   problem: RotationProblem,
@@ -99,10 +102,9 @@ export async function columnImportances(
   R2: Tensor,
 ): Promise<Float64Array> {
   using columns = tidy(() => {
-    const { qProj, kProj, vProj, gateProj, upProj } = rotatedImportances(problem, basis, R2);
-    return [qProj, kProj, vProj, gateProj, upProj]
-      .map((S) => S.sum({ axis: 0 }).div(S.sum().maximum(1e-30)))
-      .reduce((a, b) => a.add(b));
+    const share = (S: Tensor) => S.sum({ axis: 0 }).div(S.sum().maximum(1e-30));
+    const shares = mapImportances(problem, basis, R2, share, hiddenReaders);
+    return hiddenReaders.map((role) => shares.get(role)!).reduce((a, b) => a.add(b));
   });
   return Float64Array.from(await toNumbers(columns));
 }

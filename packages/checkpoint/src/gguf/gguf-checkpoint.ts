@@ -84,6 +84,11 @@ export class GgufCheckpoint implements Checkpoint {
     return { dtype: info.type, shape: info.shape, bytes: await this.#rows(info, 0, info.rows) };
   }
 
+  async prefetch(name: string, signal?: AbortSignal): Promise<void> {
+    const { begin, rows, rowBytes } = this.#info(name);
+    await this.#source.prefetch?.(begin, rows * rowBytes, signal);
+  }
+
   async readFloat32(name: string, options?: ReadOptions): Promise<Float32Array<ArrayBuffer>> {
     return this.#values(name, 0, this.#info(name).rows, options);
   }

@@ -101,6 +101,12 @@ export class PackedCheckpoint implements Checkpoint {
     return { dtype: this.dtype(name), shape: weight.shape, bytes };
   }
 
+  async prefetch(name: string, signal?: AbortSignal): Promise<void> {
+    const weight = this.#packed.get(name);
+    const stored = weight ? [weight.values, weight.positions] : [name];
+    for (const tensor of stored) await this.#files.prefetch(tensor, signal);
+  }
+
   async readFloat32(name: string, options?: ReadOptions): Promise<Float32Array<ArrayBuffer>> {
     const weight = this.#packed.get(name);
     if (!weight) return this.#files.readFloat32(name, options);

@@ -8,10 +8,11 @@ import { fetchOptions } from "../pipeline/fetch-options.js";
 import { addBackendOptions, addDenseOption, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { evaluationNotes, evaluationTable } from "./evaluation-table.js";
 import { interruptible } from "./interrupt.js";
+import { addMemoryOptions, type MemoryFlags } from "./memory-options.js";
 import { addEvaluationOptions, integer, jsonOption, list, modelArgument } from "./options.js";
 import { createProgress } from "./progress.js";
 
-export interface EvaluateFlags extends BackendFlags {
+export interface EvaluateFlags extends BackendFlags, MemoryFlags {
   readonly threads?: number;
   readonly dense?: boolean;
   readonly tasks?: string[];
@@ -88,7 +89,7 @@ export function addTaskOptions(command: Command): Command {
         .choices(beginnings)
         .default("text"),
     );
-  addDenseOption(addThreadsOption(addBackendOptions(command)));
+  addMemoryOptions(addDenseOption(addThreadsOption(addBackendOptions(command))));
   return addEvaluationOptions(command);
 }
 
@@ -137,6 +138,7 @@ export async function evaluateModels(
     for (const name of names) {
       const evaluation = await evaluateModel(name, device, {
         perplexity: perplexity || undefined,
+        memory: flags,
         evaluators,
         data: flags.data,
         limit: flags.limit,

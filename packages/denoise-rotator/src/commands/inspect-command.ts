@@ -2,8 +2,10 @@ import { type DecoderConfig, formatPackedPattern } from "@denoise-rotator/checkp
 import { Command } from "commander";
 import { openBackend } from "../pipeline/backends.js";
 import { fetchOptions } from "../pipeline/fetch-options.js";
+import { planPrune } from "../pipeline/memory/run-plan.js";
 import { openNamedModel } from "../pipeline/named-model.js";
 import { interruptible } from "./interrupt.js";
+import { bytes, describePlan } from "./memory-options.js";
 import { jsonOption, modelArgument } from "./options.js";
 import { createProgress } from "./progress.js";
 import { formatTable } from "./tables.js";
@@ -13,11 +15,27 @@ export function inspectCommand(): Command {
     .summary("what a checkpoint holds")
     .description("Architecture, tensors and the sparsity of every linear layer, read by ranges.")
     .argument("<model>", modelArgument)
+    .option(
+      "--memory [size]",
+      "instead print what memory prune takes with its defaults, on wasm; of this size",
+      bytes,
+    )
     .addOption(jsonOption())
     .action(runInspect);
 }
 
-async function runInspect(name: string, { json }: { json?: boolean }): Promise<void> {
+interface InspectFlags {
+  readonly json?: boolean;
+  /** `true`: the default. */
+  readonly memory?: number | true;
+}
+
+async function runInspect(name: string, { json, memory }: InspectFlags): Promise<void> {
+  if (memory !== undefined) {
+    const plan = await planPrune({ model: name, ...(memory === true ? {} : { memory }) });
+    process.stdout.write(json ? `${JSON.stringify(plan)}\n` : `${describePlan(plan)}\n`);
+    return;
+  }
   const progress = createProgress(json ?? false);
   const { signal, restore } = interruptible();
   const device = await openBackend("cpu");

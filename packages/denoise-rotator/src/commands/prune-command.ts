@@ -3,12 +3,14 @@ import { pathToFileURL } from "node:url";
 import { OptionError } from "@denoise-rotator/core";
 import { createPruner, type Pruner, prunerNames } from "@denoise-rotator/pruners";
 import { Command, Option } from "commander";
+import { shortage } from "../pipeline/memory/memory-plan.js";
+import { planPrune } from "../pipeline/memory/run-plan.js";
 import { outputFormats, type PruneOptions, rotateModes } from "../pipeline/options.js";
 import { pruneModel } from "../pipeline/prune-model.js";
 import type { RunRecord } from "../pipeline/run-record.js";
 import { addBackendOptions, addDenseOption, addThreadsOption, type BackendFlags } from "./backend-options.js";
 import { interruptible } from "./interrupt.js";
-
+import { addMemoryOptions, describePlan } from "./memory-options.js";
 import { addEvaluationOptions, integer, jsonOption, list, modelArgument, sparsity } from "./options.js";
 import { createProgress, printLine } from "./progress.js";
 
@@ -26,6 +28,7 @@ interface PruneFlags
   readonly evalText?: string;
   readonly evalWindows: number;
   readonly json?: boolean;
+  readonly dryRun?: boolean;
 }
 
 export function pruneCommand(): Command {
@@ -74,6 +77,7 @@ export function pruneCommand(): Command {
     .option("--eval", "evaluate the dense and the pruned model")
     .option("--eval-plain", "evaluate the pruner without rotation too, in a run of its own (with --eval)");
   addDenseOption(addThreadsOption(addBackendOptions(command)));
+  addMemoryOptions(command).option("--dry-run", "print what memory the run would take, and stop");
   addQualityOptions(command);
   addRotationOptions(command);
   addEvaluationOptions(command)
@@ -93,19 +97,28 @@ export function pruneCommand(): Command {
 }
 
 async function runPrune(model: string, flags: PruneFlags): Promise<void> {
-  const { seqlen, eval: evaluate, evalPlain, evalText, evalWindows, json, pruner, ...rest } = flags;
+  const { seqlen, eval: evaluate, evalPlain, evalText, evalWindows, json, pruner, dryRun, ...rest } = flags;
+  const request: PruneOptions = {
+    ...rest,
+    model,
+    pruner: await resolvePruner(pruner),
+    evaluate: (evaluate || evalPlain) ?? false,
+    evaluatePlain: evalPlain ?? false,
+    evaluationWindows: evalWindows,
+    ...(seqlen === undefined ? {} : { sequenceLength: seqlen }),
+    ...(evalText === undefined ? {} : { evaluationText: evalText }),
+  };
+  if (dryRun) {
+    const plan = await planPrune(request);
+    process.stdout.write(json ? `${JSON.stringify(plan)}\n` : `${describePlan(plan)}\n`);
+    if (shortage(plan) !== undefined) process.exitCode = 1;
+    return;
+  }
   const progress = createProgress(json ?? false);
   const { signal, restore } = interruptible();
   try {
     const record = await pruneModel({
-      ...rest,
-      model,
-      pruner: await resolvePruner(pruner),
-      evaluate: (evaluate || evalPlain) ?? false,
-      evaluatePlain: evalPlain ?? false,
-      evaluationWindows: evalWindows,
-      ...(seqlen === undefined ? {} : { sequenceLength: seqlen }),
-      ...(evalText === undefined ? {} : { evaluationText: evalText }),
+      ...request,
       onProgress: progress.update,
       onNotice: json ? printLine : progress.note,
       signal,

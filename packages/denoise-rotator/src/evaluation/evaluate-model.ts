@@ -7,8 +7,10 @@ import type {
 } from "@denoise-rotator/evaluators";
 import { evaluate } from "../pipeline/evaluate.js";
 import { fetchOptions } from "../pipeline/fetch-options.js";
+import { requireMemory } from "../pipeline/memory/memory-plan.js";
+import { planOfEvaluation } from "../pipeline/memory/run-plan.js";
 import { type DenseOption, openNamedModel } from "../pipeline/named-model.js";
-import type { ProgressEvent } from "../pipeline/options.js";
+import type { ProgressEvent, PruneOptions } from "../pipeline/options.js";
 import { packageVersions } from "../pipeline/run-record.js";
 import { rowSource } from "./row-source.js";
 import { subjectOf } from "./subject.js";
@@ -20,6 +22,8 @@ export interface EvaluateModelOptions extends DenseOption {
   readonly perplexity:
     | { readonly text: string | null; readonly windows: number; readonly windowLength?: number }
     | undefined;
+  /** What the process may take, and how activations are kept. */
+  readonly memory?: Pick<PruneOptions, "memory" | "scratch" | "activations">;
   readonly evaluators: readonly Evaluator[];
   /** A folder of rows, see `localRows`. */
   readonly data?: string | undefined;
@@ -59,12 +63,17 @@ export async function evaluateModel(
     dense: options.dense,
   });
   const { perplexity } = options;
+  const windowLength = perplexity?.windowLength ?? Math.min(model.contextLength, 2048);
+  const { memory, scratch, activations = "f32" } = options.memory ?? {};
+  const plan = { memory, activations, windowLength, windows: perplexity?.windows ?? 1 };
+  const { inMemory } = requireMemory(model, planOfEvaluation(model, plan)).activations;
+  model.keepActivations({ memory: inMemory, scratch, dtype: activations });
   const windowValues: number[] = [];
   const result =
     perplexity &&
     (await evaluate(model, {
       text: perplexity.text,
-      windowLength: perplexity.windowLength ?? Math.min(model.contextLength, 2048),
+      windowLength,
       windows: perplexity.windows,
       stage: "evaluate",
       ...(options.progress ? { progress: options.progress } : {}),

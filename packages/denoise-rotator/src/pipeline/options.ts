@@ -2,6 +2,7 @@ import { parsePackedPattern } from "@denoise-rotator/checkpoint";
 import { formatPattern, parsePattern, type SparsityPattern } from "@denoise-rotator/contracts";
 import { type Backend, OptionError } from "@denoise-rotator/core";
 import { type SolverName, solverNames } from "@denoise-rotator/manifold";
+import { type ActivationDType, activationDTypes } from "@denoise-rotator/models";
 import { type Pruner, prunerNames, type Refinement } from "@denoise-rotator/pruners";
 import {
   type ObjectiveKind,
@@ -81,6 +82,12 @@ export interface PruneOptions extends BackendTuning {
   readonly sequenceLength?: number;
   /** Draws random windows; without it they are spaced evenly over the text. */
   readonly seed?: number;
+  /** Bytes that the process may take; default three quarters of the machine's. Results do not depend on it. */
+  readonly memory?: number;
+  /** Folder for activations that do not fit in `memory`; default beside `out`, else the system's for temporary files. */
+  readonly scratch?: string;
+  /** How activations are kept between blocks; `bf16` halves them and rounds. Default `f32`. */
+  readonly activations?: ActivationDType;
   /** A name, or a backend of your own, which stays open. Default `wasm`. */
   readonly backend?: BackendName | Backend;
   /**
@@ -151,6 +158,7 @@ export interface ResolvedOptions extends ResolvedQuality {
   readonly calibration: string;
   readonly sequenceLength: number;
   readonly seed: number | null;
+  readonly activations: ActivationDType;
   readonly backend: string;
   readonly dense: boolean;
   readonly out: string | null;
@@ -273,6 +281,7 @@ export function resolveOptions(
     calibration: options.calibration ?? "embedded",
     sequenceLength: positiveInteger("--seqlen", options.sequenceLength ?? Math.min(contextLength, 2048), 2),
     seed: options.seed === undefined ? null : positiveInteger("--seed", options.seed, 0),
+    activations: oneOf("--activations", options.activations ?? "f32", activationDTypes),
     backend: typeof options.backend === "object" ? options.backend.name : (options.backend ?? "wasm"),
     dense: options.dense ?? false,
     out: options.out ?? null,

@@ -1,8 +1,14 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parsePattern } from "@denoise-rotator/contracts";
 import type { PerplexityResult } from "@denoise-rotator/evaluators";
 import { snapshotCommit } from "@denoise-rotator/hub";
-import { calibrate, type Model, type SitePacking, sampleWindows } from "@denoise-rotator/models";
+import {
+  type ActivationStorageOptions,
+  calibrate,
+  type Model,
+  type SitePacking,
+  sampleWindows,
+} from "@denoise-rotator/models";
 import { createPruner, type Pruner } from "@denoise-rotator/pruners";
 import { allocate } from "./allocate.js";
 import { borrowBackend } from "./backends.js";
@@ -11,6 +17,8 @@ import { evaluate } from "./evaluate.js";
 import { fetchOptions } from "./fetch-options.js";
 import { heldShares } from "./figures/importance-curves.js";
 import { pictureOf } from "./figures/picture.js";
+import { requireMemory } from "./memory/memory-plan.js";
+import { planOfRun } from "./memory/run-plan.js";
 import { openNamedModel } from "./named-model.js";
 import {
   needsDenseStream,
@@ -52,14 +60,21 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
     const { pruner: wanted = "sparsegpt" } = request;
     const pruner = typeof wanted === "object" ? wanted : createPruner(wanted, {});
     const { pattern, ...options } = resolveOptions(request, pruner, model.contextLength);
+    const { inMemory } = requireMemory(model, planOfRun(model, { ...request, pruner, options })).activations;
     const identity = await identityOf(model, options);
     const opened = await openRun(identity, request);
     if ("finished" in opened) return opened.finished;
     const { state } = opened;
+    const kept = {
+      memory: inMemory,
+      scratch: request.scratch ?? dirname(state.contents),
+      dtype: options.activations,
+    };
+    model.keepActivations(kept);
     return await whileKept(state, request.onNotice, async () => {
       const run = new PruneRun(
         model,
-        { ...request, pruner, options, pattern, repeat: repeatArguments(request) },
+        { ...request, pruner, options, pattern, kept, repeat: repeatArguments(request) },
         identity,
         state,
       );
@@ -85,6 +100,8 @@ interface PruneRequest extends PruneOptions {
   readonly options: ResolvedOptions;
   readonly repeat: RunRecord["repeat"];
   readonly pattern: RunContext["pattern"];
+  /** How activations are kept. */
+  readonly kept: ActivationStorageOptions;
 }
 
 type Evaluated = EventOf<"evaluation">["of"];
@@ -120,6 +137,7 @@ class PruneRun {
     await using written = await openNamedModel(this.#state.contents, this.#model.device, {
       dense: options.dense,
     });
+    written.keepActivations(this.#request.kept);
     const layers = blocks.flatMap(({ sites }) => sites.map(({ name }) => name));
     const patterns = new Map(
       layers.map((name) => [name, parsePattern(context.shares?.get(name) ?? pattern)]),

@@ -9,11 +9,27 @@ const names: Partial<Record<keyof PruneOptions, string>> = {
   evaluationWindows: "eval-windows",
 };
 /** What does not belong to what is repeated. */
-const left: ReadonlySet<string> = new Set(["model", "onProgress", "onNotice", "signal", "json", "resume"]);
+const left: ReadonlySet<string> = new Set([
+  "model",
+  "onProgress",
+  "onNotice",
+  "signal",
+  "json",
+  "resume",
+  "memory",
+  "scratch",
+]);
 /** Values that the command line gives by itself. */
 const usual: Partial<PruneOptions> = {
   ...{ pruner: "sparsegpt", sparsity: "2:4", rotate: "per-block", quality: "default", allocation: "uniform" },
-  ...{ calibration: "embedded", backend: "wasm", evaluationWindows: 360, skip: [], format: "plain" },
+  ...{
+    calibration: "embedded",
+    backend: "wasm",
+    evaluationWindows: 360,
+    skip: [],
+    format: "plain",
+    activations: "f32",
+  },
 };
 
 /**

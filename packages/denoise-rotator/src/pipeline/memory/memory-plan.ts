@@ -1,0 +1,151 @@
+import { totalmem } from "node:os";
+import { constrainedMemory } from "node:process";
+import { type Backend, OptionError } from "@denoise-rotator/core";
+import type { ActivationDType, Model } from "@denoise-rotator/models";
+import { blockSizes, floats } from "./block-sizes.js";
+import { formatBytes } from "./format-bytes.js";
+import { type StageBudget, type StageOptions, stageBudgets, totalOf, tracked } from "./stage-budget.js";
+
+/** A part of what the process holds besides the device's tensors. */
+export interface HostPart {
+  readonly what: string;
+  readonly bytes: number;
+}
+
+/** What a run holds at its worst, and where activations go. Bytes. */
+export interface MemoryPlan {
+  /** What the process may take. */
+  readonly limit: number;
+  readonly device: {
+    readonly name: string;
+    /** Whether its tensors are memory of the process. */
+    readonly inProcess: boolean;
+    /** What all its tensors together may take; `undefined`: not known. */
+    readonly limit: number | undefined;
+    readonly stages: readonly StageBudget[];
+    /** The stage that holds most. */
+    readonly peak: StageBudget;
+  };
+  readonly host: readonly HostPart[];
+  /** Of all streams; what does not fit in memory goes to disk. */
+  readonly activations: { readonly total: number; readonly inMemory: number };
+  /** Device and host, no activations but a batch. */
+  readonly least: number;
+}
+
+export interface PlanOptions extends Omit<StageOptions, "vocabulary"> {
+  /** `--memory`; default: three quarters of the machine's. */
+  readonly memory?: number | undefined;
+  readonly activations: ActivationDType;
+  /** Windows of the evaluation, of the same length; 0: none. */
+  readonly evaluationWindows: number;
+  /** Whether the changed model is written. */
+  readonly writes: boolean;
+}
+
+/** Node with this project's code, its kernels and its garbage. */
+const runtimeBytes = 256 * 2 ** 20;
+/** What is read of a file at once, widened and copied, and what the next block is read ahead in. */
+const readingBytes = 5 * 2 ** 24;
+/** An arena is never quite full: freed pieces between live ones. */
+const fragmentation = 1.06;
+/** Memory of the machine, or of the container, that a run takes unless told otherwise. */
+const defaultShare = 0.75;
+
+/** Three quarters of what the machine has, or of what the process is allowed. */
+export function defaultMemory(): number {
+  const allowed = constrainedMemory?.() ?? 0;
+  const machine = allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
+  return Math.floor(defaultShare * machine);
+}
+
+/** The budget of a run: what it needs by stage, and how many bytes of activations may stay in memory. */
+export function planMemory(model: Model, options: PlanOptions): MemoryPlan {
+  const { config, device } = model;
+  const limit = options.memory ?? defaultMemory();
+  const sizes = blockSizes(config);
+  const vocabulary = options.evaluationWindows > 0 ? config.vocabularySize : 0;
+  const stageOptions = { ...options, vocabulary };
+  const stages = stageBudgets(sizes, stageOptions);
+  const peak = stages.reduce((most, stage) => (totalOf(stage) > totalOf(most) ? stage : most));
+  const batch = floats(options.batchWindows, options.windowLength, config.hiddenSize);
+  const host: HostPart[] = [
+    { what: "Node, code and kernels", bytes: runtimeBytes },
+    { what: "reading weights, and ahead", bytes: readingBytes },
+    { what: "a batch of activations", bytes: 3 * batch },
+  ];
+  if (options.prunes) host.push({ what: "masks", bytes: sizes.largest / 2 });
+  if (options.writes) host.push({ what: "writing weights", bytes: sizes.largest + readingBytes });
+  const streams = tracked(stageOptions) ? 2 : 1;
+  const width = options.activations === "bf16" ? 0.5 : 1;
+  const windows = Math.max(streams * options.windows, options.evaluationWindows);
+  const total = width * floats(windows, options.windowLength, config.hiddenSize);
+  const inProcess = device.readSync !== undefined;
+  const least =
+    host.reduce((sum, { bytes }) => sum + bytes, 0) + (inProcess ? fragmentation * totalOf(peak) : 0);
+  return {
+    limit,
+    device: { name: device.name, inProcess, limit: deviceLimit(device), stages, peak },
+    host,
+    activations: { total, inMemory: Math.max(0, Math.min(total, limit - least)) },
+    least,
+  };
+}
+
+/** All tensors of the wasm backend share one address space. */
+const deviceLimit = ({ name, capabilities }: Backend): number | undefined =>
+  capabilities.maxBytes ?? (name === "wasm" ? capabilities.maxBufferBytes : undefined);
+
+/** A run that cannot fit; `plan` says what it would hold. */
+export class MemoryBudgetError extends OptionError {
+  readonly plan: MemoryPlan;
+  constructor(message: string, plan: MemoryPlan) {
+    super(message);
+    this.plan = plan;
+  }
+}
+
+/** Why a plan cannot be carried out; `undefined`: it can. */
+export function shortage({ limit, device, least }: MemoryPlan): string | undefined {
+  const held = totalOf(device.peak);
+  if (device.limit !== undefined && fragmentation * held > device.limit) {
+    return (
+      `"${device.peak.stage}" holds ${formatBytes(held)} of tensors; the ${device.name} backend ends at ` +
+      `${formatBytes(device.limit)}, the address space of 32-bit WebAssembly`
+    );
+  }
+  if (least <= limit) return undefined;
+  return `the run needs ${formatBytes(least)} with all activations on disk, --memory allows ${formatBytes(limit)}`;
+}
+
+const plain = { match: false, refine: false, transport: false, reconstruct: false } as const;
+/** Options that would hold less, most like the given ones first. */
+const thriftier: readonly { readonly flags: string; readonly change: Partial<PlanOptions> }[] = [
+  { flags: "--no-match", change: { match: false } },
+  { flags: "--no-match --refine none", change: { match: false, refine: false } },
+  { flags: "--quality fast", change: plain },
+  {
+    flags: "--quality fast --pruner wanda",
+    change: { ...plain, factors: false, columnScale: "diagonal" },
+  },
+  {
+    flags: "--quality fast --pruner wanda --rotate none",
+    change: { ...plain, factors: false, rotate: "none" },
+  },
+];
+
+/**
+ * The budget of a run that fits.
+ *
+ * @throws MemoryBudgetError before any work starts, saying what does not fit and which options would.
+ */
+export function requireMemory(model: Model, options: PlanOptions): MemoryPlan {
+  const plan = planMemory(model, options);
+  const lack = shortage(plan);
+  if (lack === undefined) return plan;
+  const fits = thriftier.find(
+    ({ change }) => shortage(planMemory(model, { ...options, ...change })) === undefined,
+  );
+  const advice = fits ? `${fits.flags} fits` : "give it more memory, or shorter windows with --seqlen";
+  throw new MemoryBudgetError(`${model.name}: ${lack}; ${advice}`, plan);
+}
