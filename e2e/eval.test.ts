@@ -83,7 +83,7 @@ describe("denoise-rotator eval", () => {
 describe("bad input", () => {
   it.each<[string, RegExp, string[]]>([
     ["an unknown task", /there is no task "piqaa" \(did you mean "piqa"\?\)/, ["--tasks", "piqaa"]],
-    ["a missing split", /needs .*piqa\/validation\.jsonl.*there is no/, ["--tasks", "piqa", "--data", "."]],
+    ["a missing split", /task piqa: --data \. needs a folder piqa/, ["--tasks", "piqa", "--data", "."]],
     ["a module that is not there", /\.\/mine\.mjs: the module cannot be loaded/, ["--tasks", "./mine.mjs"]],
   ])("should give one clear line for %s", (_, message, args) => {
     const { status, stdout, stderr } = run("eval", "tiny", ...args);

@@ -36,6 +36,10 @@ function dataOf(protocol: string): Record<string, Uint8Array> {
   );
 }
 
+/** Rows of a zero-shot task, written for its parity with lm-evaluation-harness. */
+const taskRows = (path: string): Uint8Array =>
+  new Uint8Array(readFileSync(fileURLToPath(new URL(`../goldens/tasks/data/${path}`, import.meta.url))));
+
 let folder: string;
 let server: HubServer;
 beforeAll(async () => {
@@ -44,6 +48,19 @@ beforeAll(async () => {
     { name: "org/tiny", files, revisions: ["main", "v1"] },
     { type: "dataset", name: "Salesforce/wikitext", files: dataOf("wikitext2") },
     { type: "dataset", name: "allenai/c4", files: dataOf("c4") },
+    {
+      type: "dataset",
+      name: "baber/piqa",
+      files: { "data/validation-00000-of-00001.jsonl": taskRows("piqa/validation.jsonl") },
+    },
+    {
+      type: "dataset",
+      name: "EleutherAI/lambada_openai",
+      files: {
+        "data/lambada_test.jsonl": taskRows("lambada_openai/test.jsonl"),
+        "data/lambada_test_de.jsonl": '{"text":"Nenne mich Ismael"}',
+      },
+    },
     {
       type: "dataset",
       name: "ptb-text-only/ptb_text_only",
@@ -126,12 +143,14 @@ describe("a model on the Hub", () => {
   });
 
   it("should be evaluated on data from the Hub, then without a network", async () => {
-    const flags = ["--tasks", "wikitext2,c4,ptb", "--seqlen", "32", "--limit", "3", "--json"];
+    const names = ["wikitext2", "c4", "ptb", "piqa", "lambada_openai"];
+    const flags = ["--tasks", names.join(","), "--seqlen", "32", "--limit", "3", "--json"];
     const online = await run(["eval", "tiny", ...flags]);
     expect(online.stderr).toBe("");
     const { tasks } = JSON.parse(online.stdout);
-    expect(tasks.map(({ task }: { task: string }) => task)).toEqual(["wikitext2", "c4", "ptb"]);
-    for (const { metrics, text } of tasks) {
+    expect(tasks.map(({ task }: { task: string }) => task)).toEqual(names);
+    for (const { rows } of tasks.slice(3)) expect(rows).toBe(3);
+    for (const { metrics, text } of tasks.slice(0, 3)) {
       expect(metrics.perplexity.value).toBeGreaterThan(1);
       expect(metrics.bits_per_byte.value).toBeGreaterThan(0.5);
       expect(text).toMatchObject({ windows: 3, tokens: 93, windowLength: 32, beginning: "text" });
@@ -155,6 +174,8 @@ describe("a model on the Hub", () => {
     expect(table.stdout).toMatch(
       /ptb \(version 1, windows of 64, stride 32, bos text\): 95 tokens predicted in 2 windows.* dropped/,
     );
+    const absent = await run(["eval", "tiny", "--tasks", "boolq"], { HF_HUB_OFFLINE: "1" });
+    expect(absent.stderr).toMatch(/^error: aps\/super_glue.*hf download aps\/super_glue.*\n$/);
     const lacking = await run(["eval", "tiny", "--tasks", "c4", "--data", folder]);
     expect(lacking.stderr).toMatch(/has no split validation/);
   });

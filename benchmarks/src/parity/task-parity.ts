@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Tokenizer } from "@denoise-rotator/checkpoint";
 import type { Backend } from "@denoise-rotator/core";
-import { localRows, subjectOf } from "@denoise-rotator/denoise-rotator";
+import { rowSource, subjectOf } from "@denoise-rotator/denoise-rotator";
 import { evaluateTask, findTask, type TaskResult } from "@denoise-rotator/evaluators";
 import { openModel } from "@denoise-rotator/models";
 import { modelDirectory } from "@denoise-rotator/tiny-llama";
@@ -63,7 +63,7 @@ export async function measureTaskParity(device: Backend): Promise<TaskParity> {
   const rows: ParityRow[] = [];
   for (const [run, golden] of Object.entries(runs)) {
     const result = await evaluateTask(golden.firstToken ? beginning : subject, findTask(golden.task), {
-      source: { rows: (task, split) => localRows(join(folder, "data"), task, split) },
+      source: rowSource(join(folder, "data")),
       fewShot: { count: golden.shots, sampler: golden.sampler === "first_n" ? "first" : "random" },
       samples: true,
     });

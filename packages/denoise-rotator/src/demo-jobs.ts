@@ -105,7 +105,7 @@ async function continuationAccuracy(
   { onProgress, signal }: JobHooks,
 ): Promise<ContinuationAccuracy> {
   const { metrics, rows } = await evaluateTask(await subjectOf(model), findTask("continuation"), {
-    source: rowSource(undefined),
+    source: rowSource(),
     limit: settings.continuationRows,
     onProgress: (block, blocks) => onProgress({ stage: continuationStage, block, blocks }),
     signal,

@@ -6,7 +6,6 @@ export {
   type ModelEvaluation,
 } from "./evaluation/evaluate-model.js";
 export { loadEvaluators } from "./evaluation/load-evaluators.js";
-export { localRows } from "./evaluation/local-rows.js";
 export { rowSource } from "./evaluation/row-source.js";
 export { subjectOf } from "./evaluation/subject.js";
 export { type BackendName, type BackendTuning, backendNames, openBackend } from "./pipeline/backends.js";

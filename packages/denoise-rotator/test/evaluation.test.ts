@@ -1,13 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { OptionError } from "@denoise-rotator/core";
 import { findTask, type Row, TaskError } from "@denoise-rotator/evaluators";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compareEvaluations } from "../src/evaluation/compare-evaluations.js";
 import type { ModelEvaluation } from "../src/evaluation/evaluate-model.js";
 import { readEvaluation } from "../src/evaluation/read-evaluation.js";
-import { loadEvaluators, localRows } from "../src/index.js";
+import { loadEvaluators, rowSource } from "../src/index.js";
 
 let folder: string;
 beforeAll(() => {
@@ -18,41 +18,41 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const piqa = findTask("piqa");
 const row = '{"goal":"g","sol1":"a","sol2":"b","label":0}';
 
-async function read(name: string, content: string): Promise<Row[]> {
+async function read(files: Record<string, string>): Promise<Row[]> {
   const data = mkdtempSync(join(folder, "data-"));
-  mkdirSync(join(data, "piqa"));
-  writeFileSync(join(data, "piqa", name), content);
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(data, path)), { recursive: true });
+    writeFileSync(join(data, path), content);
+  }
   const rows: Row[] = [];
-  for await (const found of localRows(data, piqa, "validation")) rows.push(found);
+  for await (const found of rowSource(data).rows(piqa, "validation")) rows.push(found);
   return rows;
 }
 
-describe("localRows", () => {
-  it("should read lines and lists alike, whatever ends the lines", async () => {
+describe("rowSource", () => {
+  it("should read the split of the task alone, as lines and lists alike", async () => {
     const expected = [JSON.parse(row), JSON.parse(row)];
-    expect(await read("validation.jsonl", `${row}\r\n\n${row}`)).toEqual(expected);
-    expect(await read("validation.json", `[${row},${row}]`)).toEqual(expected);
+    const others = { "piqa/train.jsonl": '{"no":1}', "boolq/validation.jsonl": '{"no":2}' };
+    expect(await read({ ...others, "piqa/validation.jsonl": `${row}\r\n\n${row}` })).toEqual(expected);
+    expect(await read({ ...others, "piqa/validation.json": `[${row},${row}]` })).toEqual(expected);
   });
 
-  it.each<[string, string, string, RegExp]>([
-    ["a line that is cut", "validation.jsonl", `${row}\n{"goal"\n`, /validation\.jsonl, line 2: is no JSON/],
-    ["a line that is a list", "validation.jsonl", "[1]", /line 1: is no object of columns/],
-    [
-      "a .json of lines",
-      "validation.json",
-      '{"goal":"g"}',
-      /is no list of objects; one object a line is \.jsonl/,
-    ],
-    [
-      "another split",
-      "train.jsonl",
-      row,
-      /needs .*validation\.jsonl \(or \.json\); .*piqa holds train\.jsonl/,
-    ],
-  ])("should name file and place of %s", async (_, name, content, message) => {
-    const failure = read(name, content);
-    await expect(failure).rejects.toThrow(TaskError);
-    await expect(failure).rejects.toThrow(message);
+  it.each<[string, Record<string, string>, RegExp]>([
+    ["a line that is cut", { "piqa/validation.jsonl": `${row}\n{"goal"\n` }, /validation\.jsonl.*2/],
+    ["another split", { "piqa/train.jsonl": row }, /piqa: has no split validation; it has train\.jsonl/],
+    ["no folder of the task", { "boolq/validation.jsonl": row }, /needs a folder piqa .*holds boolq/],
+  ])("should name file and place of %s", async (_, files, message) => {
+    await expect(read(files)).rejects.toThrow(message);
+  });
+
+  it("should have the embedded rows, and say so of other splits", async () => {
+    const continuation = findTask("continuation");
+    for await (const first of rowSource().rows(continuation, "test")) {
+      expect(Object.keys(first)).toEqual(["context", "endings", "label"]);
+      break;
+    }
+    const other = rowSource().rows(continuation, "train")[Symbol.asyncIterator]().next();
+    await expect(other).rejects.toThrow("has a split test and no train");
   });
 });
 

@@ -48,7 +48,7 @@ export function evalCommand(): Command {
       "after",
       "\nExamples:\n" +
         "  denoise-rotator eval tiny ./pruned --tasks perplexity,continuation\n" +
-        "  denoise-rotator eval ./Llama-3.2-1B --tasks piqa,arc_easy --data ./data --limit 200\n" +
+        "  denoise-rotator eval ./Llama-3.2-1B --tasks piqa,arc_easy --limit 200\n" +
         "  denoise-rotator eval tiny --tasks ./my-task.mjs --json",
     )
     .action(runEval);
@@ -64,7 +64,7 @@ export function addTaskOptions(command: Command): Command {
     )
     .option(
       "--data <directory>",
-      "rows of tasks, as <task>/<split>.jsonl or .json, and of wikitext2, c4, ptb (default for these: the Hugging Face Hub)",
+      "rows of tasks, as <task>/<split>.jsonl, .json or parquet, and of wikitext2, c4, ptb (default: the Hugging Face Hub)",
     )
     .option(
       "--limit <n>",

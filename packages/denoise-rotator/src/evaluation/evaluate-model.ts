@@ -25,7 +25,7 @@ export interface EvaluateModelOptions extends DenseOption {
   /** What the process may take, and how activations are kept. */
   readonly memory?: Pick<PruneOptions, "memory" | "scratch" | "activations">;
   readonly evaluators: readonly Evaluator[];
-  /** A folder of rows, see `localRows`. */
+  /** A folder of rows, see `rowSource`; default the Hub. */
   readonly data?: string | undefined;
   /** Rows of a task at most. */
   readonly limit?: number | undefined;
@@ -58,10 +58,8 @@ export async function evaluateModel(
   options: EvaluateModelOptions,
 ): Promise<ModelEvaluation> {
   const { evaluators, data, limit, fewShot, samples, signal } = options;
-  await using model = await openNamedModel(name, device, {
-    ...fetchOptions({ ...options, onProgress: options.progress }),
-    dense: options.dense,
-  });
+  const hub = fetchOptions({ ...options, onProgress: options.progress });
+  await using model = await openNamedModel(name, device, { ...hub, dense: options.dense });
   const { perplexity } = options;
   const windowLength = perplexity?.windowLength ?? Math.min(model.contextLength, 2048);
   const { memory, scratch, activations = "f32" } = options.memory ?? {};
@@ -80,7 +78,7 @@ export async function evaluateModel(
       signal,
       onWindow: (value) => windowValues.push(value),
     }));
-  const source = rowSource(data);
+  const source = rowSource(data, hub);
   const tasks: EvaluationResult[] = [];
   for (const evaluator of evaluators) {
     const stage = `evaluate ${evaluator.name}`;

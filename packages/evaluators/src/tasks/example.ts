@@ -58,7 +58,7 @@ function answerOf(answer: Answer, row: Row, count: number): number {
     if (typeof number === "number" && Number.isInteger(number) && number >= 0 && number < count)
       return number;
     throw new TaskError(
-      `the answer ${JSON.stringify(value)} is none of the ${count} choices; does the split have answers?`,
+      `the answer ${shown(value)} is none of the ${count} choices; does the split have answers?`,
     );
   }
   const value = fillTemplate(answer.value, row);
@@ -67,3 +67,5 @@ function answerOf(answer: Answer, row: Row, count: number): number {
   if (index >= 0 && index < count) return index;
   throw new TaskError(`the answer ${JSON.stringify(value)} is none of ${JSON.stringify(among)}`);
 }
+
+const shown = (value: unknown): string => (typeof value === "bigint" ? String(value) : JSON.stringify(value));

@@ -16,6 +16,8 @@ export interface TaskDataset {
   readonly id: string;
   /** Which of its configurations. */
   readonly config?: string;
+  /** The files of the split, where its name alone does not tell them from others. */
+  readonly files?: readonly string[];
   /** The split that is evaluated. */
   readonly split: string;
   /** The split that few-shot examples are from; without it the evaluated one, each row without itself. */

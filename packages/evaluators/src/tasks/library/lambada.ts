@@ -4,7 +4,13 @@ export const lambadaOpenai: Task = {
   name: "lambada_openai",
   version: "1.0",
   citation: "Paperno et al., The LAMBADA dataset, arXiv 1606.06031, as OpenAI prepared it",
-  dataset: { id: "EleutherAI/lambada_openai", config: "default", split: "test" },
+  dataset: {
+    id: "EleutherAI/lambada_openai",
+    config: "default",
+    split: "test",
+    // Beside it are translations.
+    files: ["data/lambada_test.jsonl"],
+  },
   prepare,
   kind: "continuation",
   prompt: "{context}",
