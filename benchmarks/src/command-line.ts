@@ -4,6 +4,7 @@ export const suites = [
   "kernels",
   "linalg",
   "solver",
+  "sparse",
   "prune",
   "memory",
   "reference",
@@ -26,6 +27,7 @@ suites
   kernels     matrix products, elementwise functions, attention, dispatch: ours and every peer
   linalg      Cholesky, QR, symmetric eigenvalues, triangular inverse: ours and the peers that have them
   solver      learning a block's rotations: ours, and the paper's recipe, ours and in PyTorch
+  sparse      products with 2:4-sparse weights against dense ones, both packed beforehand, by shape and tokens
   prune       the whole command on the embedded model, by setting and stage
   memory      what prune holds on random weights of Llama-3.2-1B's shape, 4 and 8 blocks, against what it planned
   reference   the embedded model pruned every way, against PyTorch's figures (about 15 minutes)

@@ -32,6 +32,17 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       const result = await runWorkSuite(suite, { ...definedOnly(options), quick, full, threads, progress });
       return { result, text: suiteReport(result) };
     }
+    case "sparse": {
+      const { runSparse } = await import("./suites/sparse.js");
+      const { sparseReport } = await import("./report/sparse-report.js");
+      const result = await runSparse({
+        ...options,
+        threads: threadsOf(options),
+        kept: resultPath(options),
+        progress,
+      });
+      return { result, text: sparseReport(result) };
+    }
     case "prune": {
       if (options.profile) {
         const { runProfile } = await import("./suites/profile.js");

@@ -1,1 +1,2 @@
+export { type PackedProduct, type PackedShape, packedProducts } from "./measure/packed-products.js";
 export { type WasmBackend, type WasmOptions, wasm } from "./wasm-backend.js";
