@@ -8,6 +8,7 @@ import {
 import { Engine } from "./engine/engine.js";
 import type { ProfileRow } from "./engine/profiler.js";
 import { bindKernels } from "./kernels/index.js";
+import { arrangeSparse24 } from "./kernels/sparse24.js";
 import { adapterKind } from "./matmul/preferences.js";
 import { prepareMatmul } from "./matmul/tune.js";
 import { type OpenedDevice, openDevice } from "./open-device.js";
@@ -59,6 +60,7 @@ class Webgpu implements WebgpuBackend {
   readonly name = "webgpu";
   readonly capabilities: Capabilities;
   readonly kernels: Kernels;
+  readonly arrangeSparse24 = arrangeSparse24;
   readonly #engine: Engine;
 
   constructor({ info, engine: runtime }: OpenedDevice, engine: Engine, choices: Choices) {

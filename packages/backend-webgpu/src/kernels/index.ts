@@ -19,6 +19,7 @@ import { scatterAdd } from "./scatter-add.js";
 import { select } from "./select.js";
 import { smallest } from "./smallest.js";
 import { crossEntropy, softmax } from "./softmax.js";
+import { sparse24Matmul, sparse24Unpack } from "./sparse24.js";
 import { swiglu } from "./swiglu.js";
 import { triangularSolve } from "./triangular-solve.js";
 import { tridiagonalPanel } from "./tridiagonal-panel.js";
@@ -52,6 +53,8 @@ export function bindKernels(engine: Engine, symmetricEigen: "device" | "host"): 
     prunedEnergy: (y, h, out, energy, options) => prunedEnergy(engine, y, h, out, energy, options),
     groupEntropy: (y, h, out, energy, entropies, options) =>
       groupEntropy(engine, y, h, out, energy, entropies, options),
+    sparse24Matmul: (x, words, out, form) => sparse24Matmul(engine, x, words, out, form),
+    sparse24Unpack: (words, out, form) => sparse24Unpack(engine, words, out, form),
     ...(symmetricEigen === "device" && {
       tridiagonalPanel: (a, v, w, factors) => tridiagonalPanel(engine, a, v, w, factors),
     }),
