@@ -23,19 +23,22 @@ function cells(group: readonly SparseRow[]): string[] {
   );
   const sparse = (name: SparseRow["contender"]) => {
     const row = group.find(({ contender }) => contender === name);
-    return row ? `${row.gflops.toFixed(0)} (${row.speedup.toFixed(2)}×)` : "";
+    return row ? `${row.gflops.toFixed(0)} (${row.speedup.toFixed(2)}×, ${row.bestSpeedup.toFixed(2)}×)` : "";
   };
   return [first.site, loadName(first), dense.toFixed(0), sparse("sparse f32"), sparse("sparse bf16")];
 }
 
 const header = ["weight", "load", "dense f32", "2:4 f32", "2:4 bf16"];
 
-/** GFLOP/s of a dense product of that shape; in brackets how many times as fast as the fastest dense contender. */
+/**
+ * GFLOP/s of a dense product of that shape; in brackets how many times as fast as the fastest dense contender, by medians and
+ * by fastest samples.
+ */
 export function sparseReport({ machine, versions, rows }: SparseResult): string {
   const threads = [...new Set(rows.map(({ threads }) => threads))];
   const tables = threads.map((count) => {
     const body = groups(rows.filter((row) => row.threads === count)).map(cells);
-    return `${count} thread${count === 1 ? "" : "s"}, GFLOP/s of a dense product (speed-up)\n${textTable([header, ...body])}`;
+    return `${count} thread${count === 1 ? "" : "s"}, GFLOP/s of a dense product (speed-up by medians, by fastest samples)\n${textTable([header, ...body])}`;
   });
   return [describeMachine(machine, versions), ...tables].join("\n\n");
 }
