@@ -30,31 +30,53 @@ function cells(group: readonly SparseRow[]): string[] {
 
 const header = ["weight", "load", "dense f32", "2:4 f32", "2:4 bf16"];
 
+const blockHeader = ["threads", "tokens", "dense f32, ms", "2:4 f32", "2:4 bf16", "weights, MB"];
+
+/** A line for every prompt: milliseconds of a block, and how many times as fast sparse ones are. */
+function blockCells({ blocks }: SparseResult): string[][] {
+  const prompts = [...new Set(blocks.map(({ threads, tokens }) => `${threads},${tokens}`))];
+  return prompts.map((prompt) => {
+    const of = (weights: string) =>
+      blocks.find((row) => `${row.threads},${row.tokens}` === prompt && row.weights === weights)!;
+    const [dense, f32, bf16] = [of("dense f32"), of("sparse f32"), of("sparse bf16")];
+    const ratio = ({ speedup, bestSpeedup }: typeof dense) =>
+      `${speedup.toFixed(2)}× (${bestSpeedup.toFixed(2)}×)`;
+    return [
+      ...[...prompt.split(","), dense.medianMs.toFixed(2), ratio(f32), ratio(bf16)],
+      [dense, f32, bf16].map(({ weightBytes }) => (weightBytes / 1e6).toFixed(1)).join(" / "),
+    ];
+  });
+}
+
 /**
  * GFLOP/s of a dense product of that shape; in brackets how many times as fast as the fastest dense contender, by medians and
  * by fastest samples.
  */
-export function sparseReport({ machine, versions, rows }: SparseResult): string {
+export function sparseReport(result: SparseResult): string {
+  const { machine, versions, rows } = result;
   const threads = [...new Set(rows.map(({ threads }) => threads))];
   const tables = threads.map((count) => {
     const body = groups(rows.filter((row) => row.threads === count)).map(cells);
     return `${count} thread${count === 1 ? "" : "s"}, GFLOP/s of a dense product (speed-up by medians, by fastest samples)\n${textTable([header, ...body])}`;
   });
-  return [describeMachine(machine, versions), ...tables].join("\n\n");
+  const blocks = `a block on a prompt\n${textTable([blockHeader, ...blockCells(result)])}`;
+  return [describeMachine(machine, versions), ...tables, blocks].join("\n\n");
 }
 
-/** The same as Markdown. */
-export function sparseMarkdown({ machine, versions, rows }: SparseResult): string {
+/** The same as Markdown: the products, and the block. */
+export function sparseMarkdown(result: SparseResult): { readonly products: string; readonly block: string } {
+  const { machine, versions, rows } = result;
   const threads = [...new Set(rows.map(({ threads }) => threads))];
   const line = (list: readonly string[]) => `| ${list.join(" | ")} |`;
-  const tables = threads.map((count) =>
-    [
-      `${count} thread${count === 1 ? "" : "s"}:`,
-      "",
-      line(header),
-      line(header.map((_, i) => (i < 2 ? "---" : "--:"))),
-      ...groups(rows.filter((row) => row.threads === count)).map((group) => line(cells(group))),
-    ].join("\n"),
-  );
-  return [`${describeMachine(machine, versions)}.`, ...tables].join("\n\n");
+  const table = (head: readonly string[], left: number, body: readonly string[][]) =>
+    [line(head), line(head.map((_, i) => (i < left ? "---" : "--:"))), ...body.map(line)].join("\n");
+  const products = threads.map((count) => {
+    const body = groups(rows.filter((row) => row.threads === count)).map(cells);
+    return `${count} thread${count === 1 ? "" : "s"}:\n\n${table(header, 2, body)}`;
+  });
+  const described = `${describeMachine(machine, versions)}.`;
+  return {
+    products: [described, ...products].join("\n\n"),
+    block: `${described}\n\n${table(blockHeader, 0, blockCells(result))}`,
+  };
 }

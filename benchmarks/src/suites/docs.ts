@@ -4,9 +4,12 @@ import { benchReport, parseBenchResult } from "@denoise-rotator/bench";
 import { insertIntoFile } from "../ablation/insert-table.js";
 import { benchmarkTables, type Kept } from "../report/benchmark-tables.js";
 import type { ProfileResult } from "../report/profile-report.js";
+import { sparseMarkdown } from "../report/sparse-report.js";
 import type { SuiteResult } from "../report/suite-report.js";
+import type { SparseResult } from "./sparse.js";
 
 const results = fileURLToPath(new URL("../../results/", import.meta.url));
+const sparseDocument = fileURLToPath(new URL("../../../docs/sparse-speed.md", import.meta.url));
 const document = fileURLToPath(new URL("../../../docs/benchmarks.md", import.meta.url));
 
 /** Puts the tables of the results that were kept into `docs/benchmarks.md`, and gives them. Nothing is measured. */
@@ -22,6 +25,25 @@ export function writeBenchmarkDocs(progress: (line: string) => void): Record<str
   const tables = { ...benchmarkTables(profile ? { ...kept, profile } : kept), ...backendTables(progress) };
   for (const [name, table] of Object.entries(tables)) {
     if (!insertIntoFile(document, name, table)) progress(`docs/benchmarks.md has no place for ${name}`);
+  }
+  return { ...tables, ...sparseTables(progress) };
+}
+
+/** Tables of `docs/sparse-speed.md`, by marker. */
+function sparseTables(progress: (line: string) => void): Record<string, string> {
+  const tables: Record<string, string> = {};
+  for (const engine of ["node24", "node20"]) {
+    const result = read<SparseResult>(`${results}sparse-${engine}.json`);
+    if (!result) {
+      progress(`results/sparse-${engine}.json is not there`);
+      continue;
+    }
+    const { products, block } = sparseMarkdown(result);
+    Object.assign(tables, { [`sparse-${engine}`]: products, [`sparse-block-${engine}`]: block });
+  }
+  for (const [name, table] of Object.entries(tables)) {
+    if (!insertIntoFile(sparseDocument, name, table))
+      progress(`docs/sparse-speed.md has no place for ${name}`);
   }
   return tables;
 }

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { type PackedProduct, packedProducts } from "@denoise-rotator/backend-wasm";
 import { engineVersions, type Machine, machine } from "../machine.js";
+import { type BlockRow, measureBlock } from "./sparse-block.js";
+import { fastest, median, takeTurns } from "./turns.js";
 
 /** Shapes `[out, in]` of linear layers. */
 const sites = [
@@ -47,6 +49,7 @@ export interface SparseResult {
   readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
   readonly rows: readonly SparseRow[];
+  readonly blocks: readonly BlockRow[];
 }
 
 export interface SparseOptions {
@@ -69,7 +72,12 @@ export async function runSparse({
   progress,
 }: SparseOptions): Promise<SparseResult> {
   const rows: SparseRow[] = [];
+  const blocks: BlockRow[] = [];
   for (const count of threads) {
+    if (!only || only.test("block")) {
+      progress(`block, ${count} threads`);
+      blocks.push(...(await measureBlock(count, [64, 512])));
+    }
     const products = await packedProducts(count);
     for (const { model, out, inputs } of quick ? sites.slice(0, 1) : sites) {
       const site = `${model} ${out}x${inputs}`;
@@ -80,12 +88,12 @@ export async function runSparse({
         for (const load of loads) {
           const suiting = contenders.filter((one) => one.suits(load.tokens));
           checkAgreement(suiting, load.tokens, out);
-          const times = takeTurns(suiting, load, out * inputs, rounds);
+          const times = timesOf(suiting, load, out * inputs, rounds);
           const fastestDense = (of: (samples: readonly number[]) => number) =>
             Math.min(...suiting.flatMap(({ name }, i) => (name.startsWith("dense") ? [of(times[i]!)] : [])));
-          const [denseMedian, denseBest] = [fastestDense(median), fastestDense(best)];
+          const [denseMedian, denseBest] = [fastestDense(median), fastestDense(fastest)];
           suiting.forEach(({ name, weightBytes }, i) => {
-            const [medianMs, bestMs] = [median(times[i]!), best(times[i]!)];
+            const [medianMs, bestMs] = [median(times[i]!), fastest(times[i]!)];
             rows.push({
               ...{ site, ...load, threads: count, contender: name, medianMs, bestMs, weightBytes },
               gflops: (2 * out * inputs * load.tokens) / medianMs / 1e6,
@@ -98,49 +106,36 @@ export async function runSparse({
     }
     await products.dispose();
   }
-  const versions = engineVersions();
+  const before = existsSync(kept) ? (JSON.parse(readFileSync(kept, "utf8")) as SparseResult) : undefined;
   return {
     suite: "sparse",
     machine: machine(),
-    versions,
-    rows: [...keptRows(kept, rows), ...rows].sort(byPlace),
+    versions: engineVersions(),
+    rows: [...stillValid(before?.rows, rows, placeOf), ...rows].sort(byPlace),
+    blocks: [...stillValid(before?.blocks, blocks, blockPlaceOf), ...blocks].sort(
+      (a, b) => a.threads - b.threads || a.tokens - b.tokens,
+    ),
   };
 }
 
 type Load = (typeof loads)[number];
 
-/** Milliseconds of one product by round, the contenders taking turns, in reversed order every other round. */
-function takeTurns(
+function timesOf(
   contenders: readonly PackedProduct[],
   { tokens, streaming }: Load,
   weights: number,
   rounds: number | undefined,
 ): number[][] {
   const calls = Math.max(1, Math.round(5e7 / (2 * weights * tokens) / (tokens === 1 ? 10 : 1)));
-  const samples = contenders.map((): number[] => []);
   let copy = 0;
-  const sample = (index: number, keep: boolean) => {
-    const { run } = contenders[index]!;
-    // Where the weight shall come from a cache it is there.
-    if (!streaming) run(tokens, 0);
-    const start = performance.now();
-    for (let call = 0; call < calls; call++) run(tokens, streaming ? copy++ : 0);
-    if (keep) samples[index]!.push((performance.now() - start) / calls);
-  };
-  for (let warm = 0; warm < 3; warm++) for (const index of contenders.keys()) sample(index, false);
-  const start = performance.now();
-  for (let round = 0; round < (rounds ?? (performance.now() - start < 700 ? round + 1 : 5)); round++) {
-    const order = [...contenders.keys()];
-    for (const index of round % 2 === 0 ? order : order.toReversed()) sample(index, true);
-  }
-  return samples;
-}
-
-const best = (values: readonly number[]): number => Math.min(...values);
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+  const runs = contenders.map(
+    ({ run }) =>
+      () =>
+        run(tokens, streaming ? copy++ : 0),
+  );
+  // Where the weight shall come from a cache it is there.
+  const before = streaming ? undefined : (index: number) => contenders[index]!.run(tokens, 0);
+  return takeTurns(runs, calls, { rounds, ...(before ? { before } : {}) });
 }
 
 /** All have the same weights; bf16 rounds them. */
@@ -161,11 +156,16 @@ function checkAgreement(contenders: readonly PackedProduct[], tokens: number, ou
 const placeOf = ({ site, tokens, streaming, threads, contender }: SparseRow): string =>
   [site, threads, tokens, streaming, contender].join();
 
-function keptRows(path: string, fresh: readonly SparseRow[]): readonly SparseRow[] {
-  if (!existsSync(path)) return [];
-  const { rows } = JSON.parse(readFileSync(path, "utf8")) as SparseResult;
-  const places = new Set(fresh.map(placeOf));
-  return rows.filter((row) => !places.has(placeOf(row)));
+const blockPlaceOf = ({ threads, tokens, weights }: BlockRow): string => [threads, tokens, weights].join();
+
+/** Rows that were not measured anew. */
+function stillValid<T>(
+  before: readonly T[] | undefined,
+  fresh: readonly T[],
+  place: (row: T) => string,
+): T[] {
+  const places = new Set(fresh.map(place));
+  return (before ?? []).filter((row) => !places.has(place(row)));
 }
 
 const siteIndex = ({ site }: SparseRow): number =>

@@ -13,7 +13,7 @@ import {
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tilesOf } from "../src/emit/sparse24-tile.js";
-import { type WasmBackend, wasm } from "../src/index.js";
+import { packedProducts, type WasmBackend, wasm } from "../src/index.js";
 import { panelsOf } from "../src/kernels/sparse24.js";
 
 /** A random W `[out, in]` with two nonzeros in every four. */
@@ -140,5 +140,30 @@ describe("panelsOf", () => {
         expect(places - tokens).toBeLessThan(16);
       }
     }
+  });
+});
+
+describe("packedProducts", () => {
+  it("should compute one product in every way that suits the tokens", async () => {
+    const products = await packedProducts(2);
+    const shape = { out: 52, inputs: 400, tokens: 20, streamBytes: 1 << 18 };
+    const names = products.measure(shape, (contenders) =>
+      [1, 4, 20].flatMap((tokens) => {
+        const suiting = contenders.filter((one) => one.suits(tokens));
+        const [first, ...others] = suiting.map(({ run, result }) => {
+          run(tokens, 1);
+          return result(tokens);
+        });
+        for (const [i, other] of others.entries()) {
+          const slack = suiting[i + 1]!.name === "sparse bf16" ? 0.1 : 1e-4;
+          other.forEach((y, at) => {
+            expect(Math.abs(y - first![at]!)).toBeLessThan(slack);
+          });
+        }
+        return suiting.map(({ name }) => name);
+      }),
+    );
+    await products.dispose();
+    expect(new Set(names).size).toBe(6);
   });
 });

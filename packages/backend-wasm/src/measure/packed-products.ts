@@ -26,7 +26,7 @@ export interface PackedProduct {
   result(tokens: number): Float32Array;
 }
 
-/** The shapes of a product, and how many weights there are. */
+/** The shapes of a product, and how many weights there are. `out`, and tokens but for one, are multiples of 4. */
 export interface PackedShape {
   readonly out: number;
   readonly inputs: number;

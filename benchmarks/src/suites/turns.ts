@@ -1,0 +1,31 @@
+/** Milliseconds of one call by round, the contenders taking turns, in reversed order every other round. */
+export function takeTurns(
+  runs: readonly (() => void)[],
+  callsPerSample: number,
+  {
+    rounds,
+    before,
+  }: { readonly rounds?: number | undefined; readonly before?: (index: number) => void } = {},
+): number[][] {
+  const samples = runs.map((): number[] => []);
+  const sample = (index: number, keep: boolean) => {
+    before?.(index);
+    const start = performance.now();
+    for (let call = 0; call < callsPerSample; call++) runs[index]!();
+    if (keep) samples[index]!.push((performance.now() - start) / callsPerSample);
+  };
+  for (let warm = 0; warm < 3; warm++) for (const index of runs.keys()) sample(index, false);
+  const start = performance.now();
+  for (let round = 0; round < (rounds ?? (performance.now() - start < 700 ? round + 1 : 5)); round++) {
+    const order = [...runs.keys()];
+    for (const index of round % 2 === 0 ? order : order.toReversed()) sample(index, true);
+  }
+  return samples;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+}
+
+export const fastest = (values: readonly number[]): number => Math.min(...values);
