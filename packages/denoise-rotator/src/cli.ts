@@ -12,10 +12,18 @@ import { packCommand, unpackCommand } from "./commands/pack-commands.js";
 import { pruneCommand } from "./commands/prune-command.js";
 import { reportCommand } from "./commands/report-command.js";
 import { describeError, exitCodeOf } from "./commands/report-error.js";
+import { sweepCommand } from "./commands/sweep-command.js";
+import { workerCommand } from "./commands/worker-command.js";
 import { MemoryBudgetError } from "./pipeline/memory/memory-plan.js";
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
+// A job of a sweep ends with the process that started it.
+if (process.connected) {
+  process.once("disconnect", () => process.exit(1));
+  process.channel?.unref();
+}
 
 const program = new Command("denoise-rotator")
   .description(
@@ -43,6 +51,8 @@ for (const command of [
   unpackCommand(),
   reportCommand(),
   benchCommand(),
+  sweepCommand(),
+  workerCommand(),
 ]) {
   program.addCommand(command.exitOverride().configureOutput(oneLine));
 }

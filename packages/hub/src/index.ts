@@ -1,6 +1,7 @@
 export { AppendLog } from "./append-log.js";
 export { atomicWriteFile, syncDirectory } from "./atomic-write.js";
 export * from "./browser.js";
+export { DirectoryLock } from "./directory-lock.js";
 export { fileSource } from "./file-source.js";
 export type { Patience } from "./huggingface/hub-connection.js";
 export type { RepositoryFile } from "./huggingface/hub-listing.js";
