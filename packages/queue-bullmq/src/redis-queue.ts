@@ -88,13 +88,15 @@ async function ended(
   queue: Queue<SweepJob, JobResult>,
   wanted: SweepJob,
 ): Promise<{ job: QueuedJob; outcome: JobOutcome } | undefined> {
-  const job: QueuedJob | undefined = await queue.getJob(idOf(wanted));
-  if (!job) await add(queue, wanted);
+  const id = idOf(wanted);
+  const state = await queue.getJobState(id);
+  if (state === "unknown") await add(queue, wanted);
+  if (state !== "completed" && state !== "failed") return undefined;
+  // Read after its end was seen: before, its result is not there yet.
+  const job: QueuedJob | undefined = await queue.getJob(id);
   if (!job) return undefined;
-  if (await job.isCompleted()) return { job, outcome: { status: "done", result: job.returnvalue } };
-  if (await job.isFailed())
-    return { job, outcome: { status: "failed", error: job.failedReason ?? "unknown" } };
-  return undefined;
+  if (state === "completed") return { job, outcome: { status: "done", result: job.returnvalue } };
+  return { job, outcome: { status: "failed", error: job.failedReason ?? "unknown" } };
 }
 
 /** Takes a job that nobody runs yet out of the queue. */

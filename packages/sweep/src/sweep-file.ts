@@ -54,7 +54,11 @@ export async function parseSweep(
 ): Promise<Sweep> {
   const source = new YamlSource(text, file);
   const parsed = schema.safeParse(source.value);
-  if (!parsed.success) throw schemaError(source, parsed.error.issues[0]!);
+  if (!parsed.success) {
+    const { issues } = parsed.error;
+    // A misspelt key is more likely than a missing one.
+    throw schemaError(source, issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0]!);
+  }
   checkSettings(source, parsed.data, options);
   const settings = expandGrid(gridOf(parsed.data));
   if (settings.length === 0) throw source.error(["exclude"], "nothing is left to run");

@@ -42,14 +42,13 @@ const escaped = (cell: string) => cell.replaceAll("|", "\\|").replaceAll("\n", "
 function shown({ mean, standardDeviation }: Spread): string {
   const text = significant(mean);
   if (standardDeviation === null) return text;
-  const decimals = (text.split(".")[1] ?? "").length;
-  return `${text} ± ${standardDeviation.toFixed(decimals)}`;
+  return `${text} ± ${significant(standardDeviation, 2)}`;
 }
 
-/** Five digits, without an exponent where they can be read. */
-const significant = (value: number): string =>
+/** So many digits, without an exponent where they can be read. */
+const significant = (value: number, digits = 5): string =>
   value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e7)
-    ? String(Number(value.toPrecision(5)))
+    ? String(Number(value.toPrecision(digits)))
     : value.toExponential(2);
 
 /** The same with full figures, RFC 4180: two columns for each metric. */
