@@ -57,7 +57,11 @@ function runCli(args: readonly string[], signal: AbortSignal): Promise<string> {
       signal.removeEventListener("abort", stop);
       if (code === 0) return resolve(output.stdout);
       if (signal.aborted) return reject(signal.reason);
-      const said = output.stderr.trim().split("\n").at(-1);
+      const said = output.stderr
+        .trim()
+        .split("\n")
+        .at(-1)
+        ?.replace(/^error: /, "");
       reject(new DenoiseRotatorError("JOB", said || `its process ended with ${by ?? `code ${code}`}`));
     });
   });
@@ -70,7 +74,7 @@ function resultOf(record: RunRecord, { settings }: SweepJob): JobResult {
   return {
     metrics: {
       ...(evaluation ? { perplexity: evaluation.pruned.perplexity, dense: evaluation.dense.perplexity } : {}),
-      sparsity: sites.reduce((sum, { sparsity }) => sum + sparsity, 0) / Math.max(1, sites.length),
+      zeros: sites.reduce((sum, { sparsity }) => sum + sparsity, 0) / Math.max(1, sites.length),
       gflop: flops / 1e9,
       seconds,
       peak_mib: peakMemoryBytes / 2 ** 20,
