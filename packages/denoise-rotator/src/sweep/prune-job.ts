@@ -57,12 +57,8 @@ function runCli(args: readonly string[], signal: AbortSignal): Promise<string> {
       signal.removeEventListener("abort", stop);
       if (code === 0) return resolve(output.stdout);
       if (signal.aborted) return reject(signal.reason);
-      const said = output.stderr
-        .trim()
-        .split("\n")
-        .at(-1)
-        ?.replace(/^error: /, "");
-      reject(new DenoiseRotatorError("JOB", said || `its process ended with ${by ?? `code ${code}`}`));
+      const said = /^error: (.*)$/m.exec(output.stderr)?.[1];
+      reject(new DenoiseRotatorError("JOB", said ?? `its process ended with ${by ?? `code ${code}`}`));
     });
   });
 }

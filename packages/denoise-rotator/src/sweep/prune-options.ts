@@ -2,7 +2,17 @@ import type { Setting, Settings, SweepOption } from "@denoise-rotator/sweep";
 import type { Command, Option } from "commander";
 
 /** What the sweep decides for every run, or what changes nothing but how long it takes. */
-const reserved = new Set(["out", "force", "resume", "json", "eval", "threads", "save-rotation", "help"]);
+const reserved = new Set([
+  "out",
+  "force",
+  "resume",
+  "json",
+  "eval",
+  "threads",
+  "save-rotation",
+  "dry-run",
+  "help",
+]);
 
 /** The options of `prune` that a sweep's file may set, by their names without dashes. */
 export function sweepOptions(prune: Command): Map<string, SweepOption> {
