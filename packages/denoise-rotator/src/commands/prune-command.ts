@@ -60,7 +60,12 @@ export function pruneCommand(): Command {
         .default("per-block"),
     )
     .option("--skip <list>", "blocks (3), sites (downProj) or both (3.downProj) left dense", list, [])
-    .option("--calibration <source>", "embedded, a text file, or a directory of .txt files", "embedded")
+    .option(
+      "--calibration <source>",
+      "embedded, a text file, a directory of .txt files, or c4 or wikitext2 as published code draws them",
+      "embedded",
+    )
+    .option("--calibration-data <folder>", "rows of c4 or wikitext2 (default: the Hugging Face Hub)")
     .option("--samples <n>", "calibration windows (default: 64, with --quality best 256)", integer(1))
     .option("--seqlen <n>", "tokens per window (default: the model's context, at most 2048)", integer(2))
     .option("--seed <n>", "draw random calibration windows (default: evenly spaced ones)", integer(0))
@@ -86,7 +91,7 @@ export function pruneCommand(): Command {
       "after",
       "\nExamples:\n" +
         "  denoise-rotator prune tiny --eval\n" +
-        "  denoise-rotator prune ./Llama-3.2-1B --calibration c4.txt --out ./Llama-3.2-1B-2of4\n" +
+        "  denoise-rotator prune ./Llama-3.2-1B --calibration c4 --out ./Llama-3.2-1B-2of4\n" +
         "  denoise-rotator prune tiny --quality best --eval\n" +
         "  denoise-rotator prune ./Qwen2.5-0.5B --rotate shared --out ./Qwen2.5-0.5B-2of4\n" +
         "  denoise-rotator prune tiny --sparsity 0.5 --allocation sensitivity --eval\n" +

@@ -12,10 +12,11 @@ export async function* protocolRows(
   protocol: Pick<PerplexityProtocol, "name" | "dataset">,
   folder: string | undefined,
   hub: FetchOptions,
+  option = "--data",
 ): AsyncGenerator<string> {
   const { id, revision, config, split, files, column } = protocol.dataset;
   const onHub = revision === undefined ? id : `${id}@${revision}`;
-  const source = folder === undefined ? onHub : await within(folder, protocol.name);
+  const source = folder === undefined ? onHub : await within(folder, protocol.name, option);
   const dataset = await openDataset(source, { config, split, files, columns: [column], hub });
   let index = 0;
   for await (const row of dataset.rows()) {
@@ -32,9 +33,9 @@ export async function* protocolRows(
 }
 
 /** The folder of that name in `folder`, or `folder` itself. */
-async function within(folder: string, name: string): Promise<string> {
+async function within(folder: string, name: string, option: string): Promise<string> {
   const stats = await stat(folder).catch(() => undefined);
-  if (!stats) throw new DatasetError("NOT_FOUND", `--data ${folder}: no such file or folder`);
+  if (!stats) throw new DatasetError("NOT_FOUND", `${option} ${folder}: no such file or folder`);
   const inner = join(folder, name);
   return (await stat(inner).catch(() => undefined))?.isDirectory() ? inner : folder;
 }

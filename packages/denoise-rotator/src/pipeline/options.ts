@@ -76,6 +76,8 @@ export interface PruneOptions extends BackendTuning {
   readonly skip?: readonly string[];
   /** `embedded`, a text file or a directory of `.txt` files. Default `embedded`. */
   readonly calibration?: string;
+  /** A folder with the rows of `c4` or `wikitext2`; default the Hugging Face Hub. */
+  readonly calibrationData?: string;
   /** Calibration windows; default 64, 256 with `quality: "best"`. */
   readonly samples?: number;
   /** Tokens per window. Default: the model's context, at most 2048. */
@@ -156,6 +158,7 @@ export interface ResolvedOptions extends ResolvedQuality {
   readonly allocation: Allocation;
   readonly skip: readonly string[];
   readonly calibration: string;
+  readonly calibrationData: string | null;
   readonly sequenceLength: number;
   readonly seed: number | null;
   readonly activations: ActivationDType;
@@ -279,6 +282,7 @@ export function resolveOptions(
     allocation: allocationOption(options, pattern),
     skip: options.skip ?? [],
     calibration: options.calibration ?? "embedded",
+    calibrationData: options.calibrationData ?? null,
     sequenceLength: positiveInteger("--seqlen", options.sequenceLength ?? Math.min(contextLength, 2048), 2),
     seed: options.seed === undefined ? null : positiveInteger("--seed", options.seed, 0),
     activations: oneOf("--activations", options.activations ?? "f32", activationDTypes),

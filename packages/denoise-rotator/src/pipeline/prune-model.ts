@@ -7,11 +7,11 @@ import {
   calibrate,
   type Model,
   type SitePacking,
-  sampleWindows,
 } from "@denoise-rotator/models";
 import { createPruner, type Pruner } from "@denoise-rotator/pruners";
 import { allocate } from "./allocate.js";
 import { borrowBackend } from "./backends.js";
+import { calibrationWindows } from "./calibration.js";
 import { blockContext, type RunContext } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { fetchOptions } from "./fetch-options.js";
@@ -42,7 +42,6 @@ import { sharedRotations } from "./shared-rotation.js";
 import { parseSkip } from "./skip.js";
 import type { StageClock } from "./stage-clock.js";
 import { blockStages } from "./stages.js";
-import { tokensOf } from "./texts.js";
 import { masksValid } from "./verify-masks.js";
 
 /**
@@ -228,14 +227,8 @@ class PruneRun {
     return { context: { ...context, given }, objective };
   }
 
-  async #windows(): Promise<Int32Array[]> {
-    const { calibration, samples, sequenceLength, seed } = this.#request.options;
-    const stream = await tokensOf(this.#model, calibration, "train", "--calibration");
-    return sampleWindows(stream, {
-      count: samples,
-      length: sequenceLength,
-      ...(seed === null ? {} : { seed }),
-    });
+  #windows(): Promise<Int32Array[]> {
+    return calibrationWindows(this.#model, this.#request.options, fetchOptions(this.#request));
   }
 
   async #blocks(context: RunContext, windows: readonly Int32Array[]): Promise<BlockRecord[]> {
