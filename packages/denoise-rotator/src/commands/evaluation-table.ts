@@ -28,7 +28,7 @@ function textNote({ task, version, text }: ProtocolResult): string {
   const skipped = skippedWindows > 0 ? ` (${skippedWindows} windows left out)` : "";
   return (
     `${task} (version ${version}): ${tokens} tokens predicted in ${windows} windows, ${bytes} bytes; ` +
-    ` ${droppedTokens} tokens dropped${skipped}, ${unpredictedTokens} not predicted; ${error}`
+    `${droppedTokens} tokens dropped${skipped}, ${unpredictedTokens} not predicted; ${error}`
   );
 }
 
