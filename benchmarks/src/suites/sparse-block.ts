@@ -15,7 +15,7 @@ import {
   type Tensor,
   tidy,
 } from "@denoise-rotator/core";
-import { fastest, median, takeTurns } from "./turns.js";
+import { fastest, median, processorTime, takeTurns } from "./turns.js";
 
 /** A decoder block of SmolLM2-135M's shape. */
 const shape = { hidden: 576, intermediate: 1536, heads: 9, keyValueHeads: 3, headDim: 64 } as const;
@@ -111,7 +111,7 @@ export async function measureBlock(threads: number, tokenCounts: readonly number
     const runs = kinds.map((kind) => () => {
       forward(rows, (name) => weights[name][kind], rotation, gain, tables).dispose();
     });
-    const samples = takeTurns(runs, 1);
+    const samples = takeTurns(runs, 1, threads === 1 ? { clock: processorTime } : {});
     return kinds.map((kind, i) => {
       const bytes = Object.values(weights).map((site) =>
         kind === "dense f32" ? 4 * site[kind].size : site[kind].byteLength,

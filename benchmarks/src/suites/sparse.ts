@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { type PackedProduct, packedProducts } from "@denoise-rotator/backend-wasm";
 import { engineVersions, type Machine, machine } from "../machine.js";
 import { type BlockRow, measureBlock } from "./sparse-block.js";
-import { fastest, median, takeTurns } from "./turns.js";
+import { fastest, median, processorTime, takeTurns } from "./turns.js";
 
 /** Shapes `[out, in]` of linear layers. */
 const sites = [
@@ -88,7 +88,7 @@ export async function runSparse({
         for (const load of loads) {
           const suiting = contenders.filter((one) => one.suits(load.tokens));
           checkAgreement(suiting, load.tokens, out);
-          const times = timesOf(suiting, load, out * inputs, rounds);
+          const times = timesOf(suiting, load, out * inputs, rounds, count);
           const fastestDense = (of: (samples: readonly number[]) => number) =>
             Math.min(...suiting.flatMap(({ name }, i) => (name.startsWith("dense") ? [of(times[i]!)] : [])));
           const [denseMedian, denseBest] = [fastestDense(median), fastestDense(fastest)];
@@ -125,8 +125,9 @@ function timesOf(
   { tokens, streaming }: Load,
   weights: number,
   rounds: number | undefined,
+  threads: number,
 ): number[][] {
-  const calls = Math.max(1, Math.round(5e7 / (2 * weights * tokens) / (tokens === 1 ? 10 : 1)));
+  const calls = Math.max(1, Math.round(1e8 / (2 * weights * tokens) / (tokens === 1 ? 10 : 1)));
   let copy = 0;
   const runs = contenders.map(
     ({ run }) =>
@@ -135,7 +136,8 @@ function timesOf(
   );
   // Where the weight shall come from a cache it is there.
   const before = streaming ? undefined : (index: number) => contenders[index]!.run(tokens, 0);
-  return takeTurns(runs, calls, { rounds, ...(before ? { before } : {}) });
+  const clock = threads === 1 ? { clock: processorTime } : {};
+  return takeTurns(runs, calls, { rounds, ...clock, ...(before ? { before } : {}) });
 }
 
 /** All have the same weights; bf16 rounds them. */

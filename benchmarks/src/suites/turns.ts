@@ -1,18 +1,29 @@
+export interface TurnOptions {
+  readonly rounds?: number | undefined;
+  /** Runs before each sample of a contender. */
+  readonly before?: (index: number) => void;
+  /** Milliseconds from some start. Default: by the clock on the wall. */
+  readonly clock?: () => number;
+}
+
+/** Milliseconds that this process had a processor: of work on one thread, without what others took meanwhile. */
+export const processorTime = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
 /** Milliseconds of one call by round, the contenders taking turns, in reversed order every other round. */
 export function takeTurns(
   runs: readonly (() => void)[],
   callsPerSample: number,
-  {
-    rounds,
-    before,
-  }: { readonly rounds?: number | undefined; readonly before?: (index: number) => void } = {},
+  { rounds, before, clock = () => performance.now() }: TurnOptions = {},
 ): number[][] {
   const samples = runs.map((): number[] => []);
   const sample = (index: number, keep: boolean) => {
     before?.(index);
-    const start = performance.now();
+    const start = clock();
     for (let call = 0; call < callsPerSample; call++) runs[index]!();
-    if (keep) samples[index]!.push((performance.now() - start) / callsPerSample);
+    if (keep) samples[index]!.push((clock() - start) / callsPerSample);
   };
   for (let warm = 0; warm < 3; warm++) for (const index of runs.keys()) sample(index, false);
   const start = performance.now();
