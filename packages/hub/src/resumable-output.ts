@@ -7,6 +7,7 @@ import { HubError } from "./errors.js";
 import { errorCode } from "./node-errors.js";
 import { checkReplaceable, checkWritable, missingFolders } from "./output-checks.js";
 import { exists, syncTree } from "./sync-tree.js";
+import { isTemporary } from "./temporary-path.js";
 
 /** Where a {@link ResumableOutput} for `target` works: always the same sibling, `.<name>.partial`. */
 export const partialPath = (target: string): string =>
@@ -105,6 +106,10 @@ export class ResumableOutput {
    * @param sealed Called when everything is flushed, before the first rename: remember then that only this is left to do.
    */
   async commit(force: boolean, sealed: () => Promise<void> = async () => {}): Promise<void> {
+    // Of attempts that were killed while they wrote a file.
+    for (const name of await readdir(this.contents)) {
+      if (isTemporary(name)) await rm(join(this.contents, name), { force: true });
+    }
     await syncTree(this.contents);
     await sealed();
     const old = this.path("replaced");

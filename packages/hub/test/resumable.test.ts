@@ -4,7 +4,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AppendLog, partialPath, ResumableOutput } from "../src/index.js";
+import { AppendLog, partialPath, ResumableOutput, temporaryPath } from "../src/index.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -56,6 +56,7 @@ describe("ResumableOutput", () => {
     const first = await ResumableOutput.open(target);
     expect(first.found).toBe(false);
     await writeFile(join(first.contents, "a"), "a");
+    await writeFile(temporaryPath(join(first.contents, "report.html")), "half");
     await writeFile(first.path("journal"), "1");
     first.keepSync();
     const second = await ResumableOutput.open(target);
