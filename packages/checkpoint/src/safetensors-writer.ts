@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncDirectory, temporaryPath } from "@denoise-rotator/hub";
+import { freshTemporaryPath, syncDirectory } from "@denoise-rotator/hub";
 import { isWeightDType, storageBits } from "./dtypes.js";
 import { CheckpointError } from "./errors.js";
 import { openPart, writeFailed, writeFully } from "./part-file.js";
@@ -34,7 +34,7 @@ export async function createSafetensors(
   const layout = planLayout(path, entries, options.metadata ?? {});
   const { written } = options;
   if (written) return new SafetensorsWriter(path, await openPart(path, layout, written), layout, written);
-  const temporary = temporaryPath(path);
+  const temporary = await freshTemporaryPath(path);
   let handle: FileHandle | undefined;
   try {
     handle = await open(temporary, "wx");

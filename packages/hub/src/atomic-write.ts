@@ -2,14 +2,15 @@ import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HubError } from "./errors.js";
 import { errorCode } from "./node-errors.js";
-import { temporaryPath } from "./temporary-path.js";
+import { freshTemporaryPath } from "./temporary-path.js";
 
 /**
  * Writes a whole file or nothing: into a sibling, flushed to the disk, then renamed over `path`.
- * @throws {HubError} `WRITE_FAILED`, naming the path; nothing is left behind.
+ * @throws {HubError} `WRITE_FAILED`, naming the path; nothing is left behind, and what a killed
+ * process left of the same file goes.
  */
 export async function atomicWriteFile(path: string, data: string | Uint8Array): Promise<void> {
-  const temporary = temporaryPath(path);
+  const temporary = await freshTemporaryPath(path);
   try {
     const handle = await open(temporary, "wx");
     try {

@@ -12,4 +12,4 @@ export { snapshotCommit } from "./huggingface/repository-cache.js";
 export { OutputDirectory, type OutputDirectoryOptions } from "./output-directory.js";
 export { partialPath, ResumableOutput } from "./resumable-output.js";
 export { type ScratchExtent, ScratchFile } from "./scratch-file.js";
-export { temporaryPath } from "./temporary-path.js";
+export { freshTemporaryPath, temporaryPath } from "./temporary-path.js";

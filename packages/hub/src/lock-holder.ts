@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { isRunning } from "./process-alive.js";
 
 /** A process, so that its number on another day, or after a restart of the machine, is not taken for it. */
 export interface LockHolder {
@@ -31,15 +32,6 @@ export async function hasEnded(holder: LockHolder): Promise<boolean> {
   if (!isRunning(holder.pid)) return true;
   const born = await birthOf(holder.pid);
   return holder.born !== undefined && born !== undefined && holder.born !== born;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 const bootOfMachine = () =>

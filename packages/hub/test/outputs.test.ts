@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -20,6 +21,14 @@ describe("atomicWriteFile", () => {
     await atomicWriteFile(path, Uint8Array.of(65, 66));
     expect(await readFile(path, "utf8")).toBe("AB");
     expect(await readdir(folder)).toEqual(["run.json"]);
+  });
+
+  it("should remove what a killed process left of the same file, and nothing else", async () => {
+    const { pid: dead } = spawnSync(process.execPath, ["--version"]);
+    const kept = [`.run.json.tmp-${process.pid}-00000001`, `.other.json.tmp-${dead}-00000002`];
+    for (const name of [...kept, `.run.json.tmp-${dead}-00000003`]) await writeFile(join(folder, name), "");
+    await atomicWriteFile(join(folder, "run.json"), "{}");
+    expect((await readdir(folder)).sort()).toEqual([...kept, "run.json"].sort());
   });
 
   it("should name the path it cannot write and leave nothing", async () => {

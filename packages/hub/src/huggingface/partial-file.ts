@@ -2,6 +2,7 @@ import { createHash, type Hash, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { isRunning } from "../process-alive.js";
 import { blobHash } from "./blob-hash.js";
 
 /** A partial file that nobody has touched for so long belongs to nobody. */
@@ -130,16 +131,7 @@ async function isBusy(path: string): Promise<boolean> {
   const stats = await stat(path).catch(() => undefined);
   if (!stats || Date.now() - stats.mtimeMs > abandonedAfter) return false;
   const [, where, pid] = owned.exec(path) ?? [];
-  return where !== host || isAlive(Number(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+  return where !== host || isRunning(Number(pid));
 }
 
 /** Partial files of a blob, of this project and of the Python client, the longest first. */
