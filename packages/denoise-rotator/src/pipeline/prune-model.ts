@@ -31,7 +31,6 @@ import { isPlain, plainBaseline } from "./plain-baseline.js";
 import { repeatArguments } from "./repeat-command.js";
 import { checkCalibration } from "./resume/check-calibration.js";
 import { openRun } from "./resume/open-run.js";
-import { removeUnfinished } from "./resume/remove-unfinished.js";
 import { RotationStore } from "./resume/rotation-store.js";
 import type { EventOf } from "./resume/run-events.js";
 import { identityOf, type RunIdentity } from "./resume/run-identity.js";
@@ -131,11 +130,9 @@ class PruneRun {
     const { context: rotated, objective: sharedRotation } = await this.#shared(first, windows);
     const context = await this.#allocated(rotated, windows);
     const blocks = await this.#blocks(context, windows);
-    if (options.saveRotation !== null) {
-      const path = resolve(options.saveRotation);
-      if (this.#state.attempts > 1) await removeUnfinished(path);
-      await saveRotations(path, context.learned.all);
-    }
+    if (options.saveRotation !== null)
+      await saveRotations(resolve(options.saveRotation), context.learned.all);
+
     await using written = await openNamedModel(this.#state.contents, this.#model.device, {
       dense: options.dense,
     });
