@@ -13,6 +13,7 @@ export const suites = [
   "smollm2",
   "webgpu-matmul",
   "sparse-memory",
+  "sparse-model",
   "numerics",
   "soak",
   "agreement",
@@ -36,6 +37,7 @@ suites
   smollm2     SmolLM2-135M from a GGUF file: dense against PyTorch, 2:4 by every pruner (hours)
   webgpu-matmul  variants of the WebGPU backend's matrix product against the triple loop
   sparse-memory  a 2:4 model of SmolLM2-135M's shape on disk and in memory, packed and dense
+  sparse-model  a whole rotated 2:4 model of that shape, reading prompts and writing tokens, packed against dense
   numerics    the largest error of every kernel of every backend against f64
   soak        20,000 dispatches with reads on every backend: time and memory of the process
   agreement   the embedded model pruned on every backend: masks, perplexity, learned rotations against wasm

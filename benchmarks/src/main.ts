@@ -99,6 +99,11 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       const result = await runSparseMemory(quick, progress);
       return { result, text: sparseMemoryReport(result) };
     }
+    case "sparse-model": {
+      const { runSparseModel, sparseModelReport } = await import("./suites/sparse-model.js");
+      const result = await runSparseModel(quick, options.rounds, progress);
+      return { result, text: sparseModelReport(result) };
+    }
     case "parity": {
       const { runParity } = await import("./suites/parity.js");
       return runParity(options.writeDocs);
