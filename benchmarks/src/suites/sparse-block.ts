@@ -1,4 +1,5 @@
 import { wasm } from "@denoise-rotator/backend-wasm";
+import { median } from "@denoise-rotator/bench";
 import {
   attention,
   type Backend,
@@ -15,7 +16,7 @@ import {
   type Tensor,
   tidy,
 } from "@denoise-rotator/core";
-import { fastest, median, processorTime, takeTurns } from "./turns.js";
+import { fastest, processorTime, takeTurns } from "./turns.js";
 
 /** A decoder block of SmolLM2-135M's shape. */
 const shape = { hidden: 576, intermediate: 1536, heads: 9, keyValueHeads: 3, headDim: 64 } as const;

@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { blockShapes, weightShapes } from "@denoise-rotator/bench";
 import { executeWith } from "../cli/denoise-rotator.js";
 import { engineVersions, type Machine, machine, versionOf } from "../machine.js";
-import { writeRandomCheckpoint } from "../prune/random-checkpoint.js";
 import type { LoadedWeights } from "../sparse-memory/load-weights.js";
+import { sparseModel, writeSparseModel } from "../sparse-memory/write-sparse-model.js";
 
 interface MemoryRow {
   /** How the weights are stored, and how they are kept. */
@@ -39,16 +39,11 @@ export async function runSparseMemory(
   quick: boolean,
   progress: (line: string) => void,
 ): Promise<SparseMemoryResult> {
-  const model = { shape: "smollm2-135m" as const, blocks: quick ? 2 : 30, vocabulary: quick ? 1024 : 49152 };
-  const shape = blockShapes[model.shape];
+  const model = sparseModel(quick);
   const folder = mkdtempSync(join(tmpdir(), "denoise-rotator-sparse-memory-"));
   const at = (name: string) => join(folder, name);
   try {
-    progress("writing a random checkpoint");
-    await writeRandomCheckpoint(at("dense"), { ...model, shape, contextLength: 2048 });
-    progress("pruning it");
-    const how = ["--pruner", "magnitude", "--rotate", "none", "--samples", "1", "--seqlen", "8", "--json"];
-    await executeWith([], ["prune", at("dense"), ...how, "--out", at("plain")]);
+    await writeSparseModel(folder, model, ["--rotate", "none"], { progress });
     await executeWith([], ["pack", at("plain"), "--out", at("packed")]);
     const rows: MemoryRow[] = [];
     let expected: readonly number[] | undefined;
@@ -68,7 +63,10 @@ export async function runSparseMemory(
         error: relative(logits, expected),
       });
     }
-    const block = weightShapes(shape).reduce((sum, [out, inputs]) => sum + out * inputs, 0);
+    const block = weightShapes(blockShapes[model.shape]).reduce(
+      (sum, [out, inputs]) => sum + out * inputs,
+      0,
+    );
     const ours = "@denoise-rotator/denoise-rotator";
     return {
       ...{ suite: "sparse-memory", machine: machine(), model, rows },

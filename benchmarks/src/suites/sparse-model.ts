@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { wasm } from "@denoise-rotator/backend-wasm";
-import { blockShapes } from "@denoise-rotator/bench";
+import { median } from "@denoise-rotator/bench";
 import { openModel, TextGenerator } from "@denoise-rotator/models";
-import { executeWith } from "../cli/denoise-rotator.js";
 import { engineVersions, type Machine, machine, versionOf } from "../machine.js";
-import { writeRandomCheckpoint } from "../prune/random-checkpoint.js";
-import { median, processorTime } from "./turns.js";
+import { sparseModel, writeSparseModel } from "../sparse-memory/write-sparse-model.js";
+import { processorTime } from "./turns.js";
 
 /** Work of a whole model: a prompt read at once, or tokens written one by one. */
 interface ModelRow {
@@ -31,7 +30,6 @@ export interface SparseModelResult {
 }
 
 const decoded = 8;
-const contextLength = 2048;
 
 /**
  * A model of SmolLM2-135M's shape in bf16, rotated block by block and pruned to 2:4, all weights in memory: packed against
@@ -42,20 +40,12 @@ export async function runSparseModel(
   wantedRounds: number | undefined,
   progress: (line: string) => void,
 ): Promise<SparseModelResult> {
-  const model = { shape: "smollm2-135m" as const, blocks: quick ? 2 : 30, vocabulary: quick ? 1024 : 49152 };
+  const model = sparseModel(quick);
   const rounds = wantedRounds ?? (quick ? 2 : 7);
   const folder = mkdtempSync(join(tmpdir(), "denoise-rotator-sparse-model-"));
-  const [dense, pruned] = [join(folder, "dense"), join(folder, "pruned")];
   try {
-    progress("writing a random checkpoint");
-    const shape = blockShapes[model.shape];
-    await writeRandomCheckpoint(dense, { ...model, shape, contextLength, draws: 2 ** 20 });
-    progress("rotating and pruning it");
-    const how = ["--pruner", "magnitude", "--rotate", "per-block", "--steps", "1", "--quality", "fast"];
-    await executeWith(
-      [],
-      ["prune", dense, ...how, "--samples", "1", "--seqlen", "8", "--json", "--out", pruned],
-    );
+    const how = ["--rotate", "per-block", "--steps", "1", "--quality", "fast"];
+    const pruned = await writeSparseModel(folder, model, how, { draws: 2 ** 20, progress });
     const ours = "@denoise-rotator/denoise-rotator";
     return {
       ...{ suite: "sparse-model", machine: machine(), model, rounds },

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { type PackedProduct, packedProducts } from "@denoise-rotator/backend-wasm";
+import { median } from "@denoise-rotator/bench";
 import { engineVersions, type Machine, machine } from "../machine.js";
 import { type BlockRow, measureBlock } from "./sparse-block.js";
-import { fastest, median, processorTime, takeTurns } from "./turns.js";
+import { fastest, processorTime, takeTurns } from "./turns.js";
 
 /** Shapes `[out, in]` of linear layers. */
 const sites = [

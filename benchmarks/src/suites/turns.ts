@@ -34,9 +34,4 @@ export function takeTurns(
   return samples;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
-}
-
 export const fastest = (values: readonly number[]): number => Math.min(...values);

@@ -117,6 +117,7 @@ export {
   type Sparse24Parts,
 } from "./sparse24/parts.js";
 export { Sparse24Weight } from "./sparse24/weight.js";
+export { suggest } from "./suggest.js";
 export { isTracked } from "./tape.js";
 export { type Layout, Tensor } from "./tensor.js";
 export { item, toNumbers } from "./transfer.js";

@@ -1,10 +1,10 @@
-import { rmdirSync, rmSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { syncDirectory } from "./atomic-write.js";
 import { HubError } from "./errors.js";
 import { errorCode } from "./node-errors.js";
 import { checkReplaceable, checkWritable, missingFolders } from "./output-checks.js";
+import { removeWithParentsSync } from "./remove-with-parents.js";
 import { exists, syncTree } from "./sync-tree.js";
 import { temporaryPath } from "./temporary-path.js";
 
@@ -105,14 +105,7 @@ export class OutputDirectory implements AsyncDisposable {
   abortSync(): void {
     if (this.#state !== "open") return;
     this.#state = "aborted";
-    rmSync(this.workingPath, { recursive: true, force: true, maxRetries: 3 });
-    for (const parent of this.#createdParents.toReversed()) {
-      try {
-        rmdirSync(parent);
-      } catch {
-        return; // someone else uses it by now
-      }
-    }
+    removeWithParentsSync(this.workingPath, this.#createdParents);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,3 @@
-import { rmdirSync, rmSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { syncDirectory } from "./atomic-write.js";
@@ -6,6 +5,7 @@ import { DirectoryLock } from "./directory-lock.js";
 import { HubError } from "./errors.js";
 import { errorCode } from "./node-errors.js";
 import { checkReplaceable, checkWritable, missingFolders } from "./output-checks.js";
+import { removeWithParentsSync } from "./remove-with-parents.js";
 import { exists, syncTree } from "./sync-tree.js";
 import { isTemporary } from "./temporary-path.js";
 
@@ -160,13 +160,6 @@ export class ResumableOutput {
   discardSync(): void {
     if (!this.#open) return;
     this.#open = false;
-    rmSync(this.workingPath, { recursive: true, force: true, maxRetries: 3 });
-    for (const parent of this.#createdParents.toReversed()) {
-      try {
-        rmdirSync(parent);
-      } catch {
-        return; // someone else uses it by now
-      }
-    }
+    removeWithParentsSync(this.workingPath, this.#createdParents);
   }
 }

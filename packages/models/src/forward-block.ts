@@ -1,10 +1,9 @@
-import type { DecoderConfig } from "@denoise-rotator/checkpoint";
 import type { SiteRole } from "@denoise-rotator/contracts";
 import type { Backend, Tensor } from "@denoise-rotator/core";
 import type { Activations } from "./activations.js";
 import { type Attend, type BlockParts, forwardBlock, type Layer } from "./block-forward.js";
 import { type ReadBlock, readBlock } from "./read-block.js";
-import { type RopeTables, ropeTables } from "./rope-tables.js";
+import { RopeTableCache, type RopeTables } from "./rope-tables.js";
 import { runBlock } from "./run-block.js";
 import { loadSiteWeight, type SiteWeight, weightBytes } from "./site-weight.js";
 import type { WeightSource } from "./weight-source.js";
@@ -18,17 +17,16 @@ export class ForwardBlock {
   readonly index: number;
   readonly hiddenSize: number;
   readonly device: Backend;
-  readonly #config: DecoderConfig;
   readonly #tensors: ReadBlock<SiteWeight>;
   readonly #parts: BlockParts;
-  #tables: (RopeTables & { readonly length: number }) | undefined;
+  readonly #tables: RopeTableCache;
 
   private constructor({ config, device }: WeightSource, index: number, tensors: ReadBlock<SiteWeight>) {
     this.name = tensors.name;
     this.index = index;
     this.hiddenSize = config.hiddenSize;
     this.device = device;
-    this.#config = config;
+    this.#tables = new RopeTableCache(config, device);
     this.#tensors = tensors;
     const layers = new Map<SiteRole, Layer>(tensors.sites.map((site) => [site.role, site]));
     this.#parts = {
@@ -58,7 +56,7 @@ export class ForwardBlock {
 
   /** The block's outputs for x `[b, t, hidden]`, same shape. The caller disposes. */
   forward(x: Tensor): Tensor {
-    return forwardBlock(this.#parts, x, this.#ropeTables(x.shape[1]!));
+    return forwardBlock(this.#parts, x, this.#tables.of(x.shape[1]!));
   }
 
   /**
@@ -75,7 +73,7 @@ export class ForwardBlock {
    * @throws NonFiniteError naming block and window.
    */
   async run(activations: Activations, signal?: AbortSignal): Promise<void> {
-    const tables = this.#ropeTables(activations.length);
+    const tables = this.#tables.of(activations.length);
     await runBlock(activations, { name: this.name, parts: this.#parts, tables, device: this.device, signal });
   }
 
@@ -88,19 +86,9 @@ export class ForwardBlock {
     for (const x of [attentionNorm, feedForwardNorm, inputRotation, headNorms?.query, headNorms?.key]) {
       x?.dispose();
     }
-    this.#tables?.cosine.dispose();
-    this.#tables?.sine.dispose();
+    this.#tables.dispose();
   }
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #ropeTables(length: number): RopeTables {
-    if (this.#tables?.length !== length) {
-      this.#tables?.cosine.dispose();
-      this.#tables?.sine.dispose();
-      this.#tables = { ...ropeTables(this.#config, length, this.device), length };
-    }
-    return this.#tables;
   }
 }

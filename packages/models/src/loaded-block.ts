@@ -26,7 +26,7 @@ import type { Activations } from "./activations.js";
 import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
 import { denseSample } from "./dense-sample.js";
 import { groupStatistics, outputStatistics, passesOf, type Streams } from "./group-statistics.js";
-import { type RopeTables, ropeTables } from "./rope-tables.js";
+import { RopeTableCache } from "./rope-tables.js";
 import { runBlock } from "./run-block.js";
 import { packedCopy } from "./site-weight.js";
 
@@ -73,7 +73,7 @@ export class LoadedBlock implements DecoderBlock {
   #outputMap: Tensor | undefined;
   /** The block as it was when {@link trackDense} was called; holds handles of its own. */
   #dense: BlockParts | undefined;
-  #tables: (RopeTables & { readonly length: number }) | undefined;
+  readonly #tables: RopeTableCache;
   readonly #signal: AbortSignal | undefined;
   readonly #sparse: boolean;
 
@@ -99,6 +99,7 @@ export class LoadedBlock implements DecoderBlock {
     this.denseInputs = init.denseInputs;
     this.sites = this.#sites = tensors.sites;
     this.#config = config;
+    this.#tables = new RopeTableCache(config, init.device);
     this.#attentionNorm = tensors.attentionNorm;
     this.#feedForwardNorm = tensors.feedForwardNorm;
     this.#inputRotation = tensors.inputRotation;
@@ -274,7 +275,7 @@ export class LoadedBlock implements DecoderBlock {
 
   /** The block's outputs for x `[b, t, hidden]`, same shape, in the unrotated basis. The caller disposes. */
   forward(x: Tensor): Tensor {
-    return forwardBlock(this.#parts(), x, this.#ropeTables(x.shape[1]!));
+    return forwardBlock(this.#parts(), x, this.#tables.of(x.shape[1]!));
   }
 
   /**
@@ -312,7 +313,7 @@ export class LoadedBlock implements DecoderBlock {
       name,
       parts,
       device,
-      tables: this.#ropeTables(activations.length),
+      tables: this.#tables.of(activations.length),
       signal,
     });
   }
@@ -327,8 +328,7 @@ export class LoadedBlock implements DecoderBlock {
     this.#residualBasis?.dispose();
     this.#outputMap?.dispose();
     if (this.#dense) releaseParts(this.#dense);
-    this.#tables?.cosine.dispose();
-    this.#tables?.sine.dispose();
+    this.#tables.dispose();
   }
   [Symbol.dispose](): void {
     this.dispose();
@@ -346,7 +346,7 @@ export class LoadedBlock implements DecoderBlock {
     return {
       stream: { parts: { ...this.#parts(), outputMap: undefined }, activations },
       dense: this.#dense && { parts: this.#dense, activations: this.denseInputs! },
-      tables: this.#ropeTables(activations.length),
+      tables: this.#tables.of(activations.length),
       signal: this.#signal,
     };
   }
@@ -354,15 +354,6 @@ export class LoadedBlock implements DecoderBlock {
   #calibration(what: string): Activations {
     if (this.inputs) return this.inputs;
     throw new OptionError(`${this.name}: ${what} needs calibration inputs; take the block from calibrate()`);
-  }
-
-  #ropeTables(length: number): RopeTables {
-    if (this.#tables?.length !== length) {
-      this.#tables?.cosine.dispose();
-      this.#tables?.sine.dispose();
-      this.#tables = { ...ropeTables(this.#config, length, this.device), length };
-    }
-    return this.#tables;
   }
 
   #parts(): BlockParts {

@@ -79,3 +79,30 @@ export function ropeTables(config: RopeConfig, length: number, device: Backend):
   const shape = [length, half];
   return { cosine: fromTyped(cosine, shape, "f32", device), sine: fromTyped(sine, shape, "f32", device) };
 }
+
+/** The tables last asked for; others replace them. Whoever holds it disposes of it. */
+export class RopeTableCache {
+  readonly #config: RopeConfig;
+  readonly #device: Backend;
+  #tables: (RopeTables & { readonly length: number }) | undefined;
+
+  constructor(config: RopeConfig, device: Backend) {
+    this.#config = config;
+    this.#device = device;
+  }
+
+  /** Tables for positions 0…length − 1; they stay the cache's. */
+  of(length: number): RopeTables {
+    if (this.#tables?.length !== length) {
+      this.dispose();
+      this.#tables = { ...ropeTables(this.#config, length, this.#device), length };
+    }
+    return this.#tables;
+  }
+
+  dispose(): void {
+    this.#tables?.cosine.dispose();
+    this.#tables?.sine.dispose();
+    this.#tables = undefined;
+  }
+}

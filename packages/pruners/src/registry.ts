@@ -1,10 +1,9 @@
-import { OptionError } from "@denoise-rotator/core";
+import { OptionError, suggest } from "@denoise-rotator/core";
 import { type AdmmOptions, admm } from "./admm.js";
 import { none } from "./none.js";
 import type { Pruner, PrunerOptions } from "./pruner.js";
 import { magnitude, wanda } from "./score-pruner.js";
 import { type SparseGptOptions, sparsegpt } from "./sparsegpt.js";
-import { suggest } from "./suggest.js";
 
 /** Makes a pruner from options; it ignores those that are not its own. */
 export type PrunerFactory = (options: PrunerOptions & Readonly<Record<string, unknown>>) => Pruner;

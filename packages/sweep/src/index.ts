@@ -10,7 +10,7 @@ export {
   sweepJob,
 } from "./job.js";
 export { localQueue } from "./local-queue.js";
-export { type SweepOption, type SweepOptions, suggest } from "./options.js";
+export type { SweepOption, SweepOptions } from "./options.js";
 export { outcomeOf, type Queue } from "./queue.js";
 export { ResultStore, type StoredOutcome } from "./result-store.js";
 export { type RunSweepOptions, runSweep, type SweepProgress } from "./run-sweep.js";

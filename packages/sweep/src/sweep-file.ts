@@ -1,7 +1,8 @@
+import { suggest } from "@denoise-rotator/core";
 import { z } from "zod";
 import { expandGrid, type Grid } from "./grid.js";
 import { type Setting, type SweepJob, sweepJob } from "./job.js";
-import { type SweepOptions, suggest } from "./options.js";
+import type { SweepOptions } from "./options.js";
 import { type KeyPath, YamlSource } from "./yaml-source.js";
 
 /** Runs to be done, and what differs between them. */

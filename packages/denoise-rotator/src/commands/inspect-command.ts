@@ -1,13 +1,9 @@
 import { type DecoderConfig, formatPackedPattern } from "@denoise-rotator/checkpoint";
 import { Command } from "commander";
-import { openBackend } from "../pipeline/backends.js";
-import { fetchOptions } from "../pipeline/fetch-options.js";
 import { planPrune } from "../pipeline/memory/run-plan.js";
-import { openNamedModel } from "../pipeline/named-model.js";
-import { interruptible } from "./interrupt.js";
 import { bytes, describePlan } from "./memory-options.js";
+import { withModelOnHost } from "./on-host.js";
 import { jsonOption, modelArgument } from "./options.js";
-import { createProgress } from "./progress.js";
 import { formatTable } from "./tables.js";
 
 export function inspectCommand(): Command {
@@ -36,13 +32,7 @@ async function runInspect(name: string, { json, memory }: InspectFlags): Promise
     process.stdout.write(json ? `${JSON.stringify(plan)}\n` : `${describePlan(plan)}\n`);
     return;
   }
-  const progress = createProgress(json ?? false);
-  const { signal, restore } = interruptible();
-  const device = await openBackend("cpu");
-  try {
-    const fetching = fetchOptions({ onProgress: progress.update, onNotice: progress.note, signal });
-    await using model = await openNamedModel(name, device, fetching);
-    progress.stop();
+  await withModelOnHost(name, json, async (model) => {
     const { checkpoint, config, family } = model;
     const tensors = [];
     for (const tensor of checkpoint.names) {
@@ -83,11 +73,7 @@ async function runInspect(name: string, { json, memory }: InspectFlags): Promise
         `${config.headCount} heads / ${config.keyValueHeadCount} key-value heads of ${config.headDim}${features(config)}\n` +
         `${formatTable(["tensor", "dtype", "shape", "zeros"], rows)}\n`,
     );
-  } finally {
-    progress.stop();
-    restore();
-    await device.dispose();
-  }
+  });
 }
 
 /** What a configuration has besides its sizes, each after a comma. */

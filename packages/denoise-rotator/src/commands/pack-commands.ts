@@ -3,12 +3,8 @@ import { join } from "node:path";
 import { formatPackedPattern, type PackedPattern, parsePackedPattern } from "@denoise-rotator/checkpoint";
 import { type Model, packModel, unpackModel } from "@denoise-rotator/models";
 import { Command, InvalidArgumentError } from "commander";
-import { openBackend } from "../pipeline/backends.js";
-import { fetchOptions } from "../pipeline/fetch-options.js";
-import { openNamedModel } from "../pipeline/named-model.js";
-import { interruptible } from "./interrupt.js";
+import { withModelOnHost } from "./on-host.js";
 import { jsonOption, modelArgument } from "./options.js";
-import { createProgress } from "./progress.js";
 
 interface RepackFlags {
   readonly out: string;
@@ -68,13 +64,7 @@ async function repack(
     options: { force: boolean | undefined; signal: AbortSignal | undefined },
   ) => Promise<string>,
 ): Promise<void> {
-  const progress = createProgress(json ?? false);
-  const { signal, restore } = interruptible();
-  const device = await openBackend("cpu");
-  try {
-    const fetching = fetchOptions({ onProgress: progress.update, onNotice: progress.note, signal });
-    await using model = await openNamedModel(name, device, fetching);
-    progress.stop();
+  await withModelOnHost(name, json, async (model, signal) => {
     const done = await run(model, { force, signal });
     const [from, to] = [await weightBytes(model.checkpoint.path), await weightBytes(out)];
     process.stdout.write(
@@ -82,11 +72,7 @@ async function repack(
         ? `${JSON.stringify({ model: name, out, bytesBefore: from, bytes: to })}\n`
         : `${done}: ${mebibytes(from)} → ${mebibytes(to)} MiB (${((100 * to) / from).toFixed(1)} %)\nwrote ${out}\n`,
     );
-  } finally {
-    progress.stop();
-    restore();
-    await device.dispose();
-  }
+  });
 }
 
 /** Bytes of the files of weights in a directory, or of a file. */

@@ -1,4 +1,5 @@
 import { OptionError } from "@denoise-rotator/core";
+import { mean } from "../statistics.js";
 import { type BootstrapOptions, bootstrapMean, type Interval } from "./bootstrap.js";
 import { type Discordance, mcnemar } from "./mcnemar.js";
 
@@ -58,5 +59,3 @@ function discordance(differences: readonly number[]) {
   const onlySecond = differences.filter((difference) => difference > 0).length;
   return { onlyFirst, onlySecond, p: mcnemar({ onlyFirst, onlySecond }) };
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,4 +1,5 @@
 import { Random } from "@denoise-rotator/core";
+import { standardDeviation } from "../statistics.js";
 
 /** Sums over parts of a text: of −ln p, and of the tokens it is of. */
 export interface Part {
@@ -47,10 +48,8 @@ export function documentBootstrap(
     }
     return sum / tokens;
   });
-  return { standardError: deviation(means), perplexityStandardError: deviation(means.map(Math.exp)) };
-}
-
-function deviation(values: readonly number[]): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+  return {
+    standardError: standardDeviation(means),
+    perplexityStandardError: standardDeviation(means.map(Math.exp)),
+  };
 }

@@ -1,4 +1,5 @@
 import type { ContinuationScore } from "@denoise-rotator/contracts";
+import { mean, standardDeviation } from "../statistics.js";
 import { codePoints } from "./python-text.js";
 
 /** What a model made of an example. */
@@ -28,11 +29,9 @@ export interface Estimate {
 
 /** The mean, and its standard error from the sample's standard deviation. */
 export function meanEstimate(values: readonly number[]): Estimate {
-  const count = values.length;
-  const mean = values.reduce((sum, value) => sum + value, 0) / count;
-  if (count < 2) return { value: mean, standardError: null };
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { value: mean, standardError: Math.sqrt(squares / (count - 1)) / Math.sqrt(count) };
+  const value = mean(values);
+  if (values.length < 2) return { value, standardError: null };
+  return { value, standardError: standardDeviation(values) / Math.sqrt(values.length) };
 }
 
 /** exp(−mean) of log-likelihoods; the standard error by the delta method. */

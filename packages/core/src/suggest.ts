@@ -1,4 +1,4 @@
-import { editDistance } from "@denoise-rotator/core";
+import { editDistance } from "./edit-distance.js";
 
 /** ` Did you mean X?` for the known name closest to `name`, if one is close; else nothing. */
 export function suggest(name: string, known: Iterable<string>): string {
