@@ -6,8 +6,8 @@ import { rotateSites } from "./rotate-sites.js";
 
 export interface AbsorbOptions {
   /**
-   * Largest change of the block's outputs, relative to their root mean square or to that of the token's where it is larger.
-   * Default 1e-4.
+   * Largest root mean square of a token's change of the block's outputs, relative to that of all outputs, or to the token's
+   * own where it is larger. Default 1e-4.
    */
   readonly tolerance?: number;
   /** Compares the block's outputs before and after. Default true. */
@@ -54,21 +54,22 @@ function turn(block: DecoderBlock, rotation: RotationPair): void {
 }
 
 /**
- * The largest |after − before| of a token over the larger of its rms and the rms of all outputs, both of `before`; the
- * absolute change where all outputs were 0. Tokens with massive activations (the first one of most models) are rounded in
- * proportion to them, hundreds of times the rms of all.
+ * The largest rms of a token's change over the larger of its rms and the rms of all outputs, both of `before`; the absolute
+ * change where all outputs were 0. Channels and tokens with massive activations (a few channels of most models, the first
+ * token) are rounded in proportion to them, hundreds of times what others hold: so neither single elements nor all tokens
+ * at once are compared.
  */
 async function relativeChange(name: string, before: Tensor, after: Tensor): Promise<number> {
   using figures = tidy(() =>
-    stack([after.sub(before).abs().max({ axis: -1 }), before.square().mean({ axis: -1 })]),
+    stack([after.sub(before), before].map((rows) => rows.square().mean({ axis: -1 }).sqrt())),
   );
   const values = Array.from(await toNumbers(figures));
   if (!values.every(Number.isFinite)) {
     throw new NonFiniteError(`${name}: its outputs on the calibration sample hold NaN or infinity`);
   }
-  const [changes, squares] = [values.slice(0, values.length / 2), values.slice(values.length / 2)];
-  const mean = squares.reduce((sum, square) => sum + square, 0) / squares.length;
-  const relative = changes.map((change, token) => change / (Math.sqrt(Math.max(squares[token]!, mean)) || 1));
+  const [changes, sizes] = [values.slice(0, values.length / 2), values.slice(values.length / 2)];
+  const ofAll = Math.hypot(...sizes) / Math.sqrt(sizes.length);
+  const relative = changes.map((change, token) => change / (Math.max(sizes[token]!, ofAll) || 1));
   return relative.reduce((most, change) => Math.max(most, change), 0);
 }
 

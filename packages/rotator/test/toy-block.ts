@@ -36,6 +36,8 @@ export interface ToyOptions {
   norms?: boolean;
   /** Added to one channel of the first token: a massive activation. */
   massive?: number;
+  /** Added to one channel of every token. */
+  outlier?: number;
 }
 
 export const gqa: HeadLayout = { count: 4, keyValueCount: 2, dim: 4 };
@@ -73,7 +75,10 @@ export class ToyBlock implements DecoderBlock {
       const mix = random.normal([hidden, hidden], { ...init, deviation: hidden ** -0.5 });
       const energy = random.normal([hidden], init).exp();
       const x = random.normal([tokens, hidden], init).matmul(mix).mul(energy);
-      const peak = Array.from({ length: tokens * hidden }, (_, i) => (i === 3 ? (options.massive ?? 0) : 0));
+      const peak = Array.from(
+        { length: tokens * hidden },
+        (_, i) => (i === 3 ? (options.massive ?? 0) : 0) + (i % hidden === 5 ? (options.outlier ?? 0) : 0),
+      );
       return x.add(tensor(peak, init).reshape([tokens, hidden]));
     });
     this.gain = options.norms
