@@ -116,6 +116,7 @@ export {
   type Sparse24DType,
   type Sparse24Parts,
 } from "./sparse24/parts.js";
+export { shareSparse24 } from "./sparse24/share.js";
 export { Sparse24Weight } from "./sparse24/weight.js";
 export { suggest } from "./suggest.js";
 export { isTracked } from "./tape.js";

@@ -6,6 +6,7 @@ import {
   type Sparse24Form,
   type Sparse24Parts,
   Sparse24Weight,
+  shareSparse24,
   sparse24Matmul,
   toNumbers,
 } from "@denoise-rotator/core";
@@ -23,6 +24,8 @@ interface Sample {
   readonly dtype: "f32" | "bf16";
   /** Rows whose positions are those of the row above. */
   readonly shared: number;
+  /** Whether the backend is told so, where they fill `out`. */
+  readonly told: boolean;
   readonly x: Layout;
   readonly y: Layout;
   readonly dense: Layout;
@@ -40,7 +43,8 @@ const samples = (
       out: fc.constant(out),
       inputs: fc.constant(inputs),
       dtype: fc.constantFrom("f32", "bf16"),
-      shared: fc.constantFrom(1, 1, 4, 32, out),
+      shared: fc.constantFrom(1, 1, 2, 4, 12, 16, 32, out),
+      told: fc.boolean(),
       x: layouts([m, inputs], { broadcast: true }),
       y: layouts([m, out], { strides: "dense" }),
       dense: layouts([out, inputs], { strides: "dense" }),
@@ -50,7 +54,7 @@ const samples = (
 
 /** A random W with two kept weights, now and then zeros, in every four. */
 function drawWeight({ out, inputs, dtype, shared, seed }: Sample): Float64Array {
-  const next = draw(seed, (random) => (shared === 1 && random.next() < 0.05 ? 0 : random.nextNormal()));
+  const next = draw(seed, (random) => (random.next() < 0.05 ? 0 : random.nextNormal()));
   const pick = draw(seed + 1, (random) => random.integer(12));
   const W = new Float64Array(out * inputs);
   const pairs: number[] = [];
@@ -66,8 +70,9 @@ function drawWeight({ out, inputs, dtype, shared, seed }: Sample): Float64Array 
   return W;
 }
 
-function partsOf(W: Float64Array, { out, inputs, dtype }: Sample): Sparse24Parts {
-  return compressSparse24(dtype === "f32" ? new Float32Array(W) : encodeBFloat16(W), [out, inputs])!;
+function partsOf(W: Float64Array, { out, inputs, dtype, shared, told }: Sample): Sparse24Parts {
+  const parts = compressSparse24(dtype === "f32" ? new Float32Array(W) : encodeBFloat16(W), [out, inputs])!;
+  return told && out % shared === 0 ? shareSparse24(parts, shared)! : parts;
 }
 
 /** x·Wᵀ in f64, and Σ|terms|. */

@@ -4,11 +4,13 @@ import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { layout } from "../engine/layout.js";
 import { storeLanes } from "./row-loops.js";
-import { rowsForm, stepBytes } from "./sparse24-form.js";
+import { ownCodes, rowsForm, type Sparse24Arrangement, stepBytes } from "./sparse24-form.js";
 
-const { blockRows, codeBytes, fours, stepInputs, stretch } = rowsForm;
+const { blockRows, fours, stepInputs, stretch } = rowsForm;
+const { codeBytes } = ownCodes;
 
-export const fewName = (dtype: Sparse24DType): string => `sparse24Few_${dtype}`;
+export const fewName = (dtype: Sparse24DType, { codeRows, kind }: Sparse24Arrangement): string =>
+  `sparse24Few${kind && kind + codeRows}_${dtype}`;
 
 /** Picks for `i8x16.swizzle`, by byte of codes: lane l gets the input at the l-th position. */
 export function sparse24Picks(): Uint8Array {
@@ -26,8 +28,19 @@ export function sparse24Picks(): Uint8Array {
  * read once for every two tokens, from memory once.
  */
 export function defineSparse24Few(m: ModuleBuilder, dtype: Sparse24DType, separateSums: boolean): void {
+  defineFew(m, dtype, ownCodes, (f, tokens) => defineBlock(m, f, { dtype, tokens, separateSums }));
+}
+
+/** As {@link defineSparse24Few}, for an arrangement; `blockOf` gives what multiplies a block by one or two tokens. */
+export function defineFew(
+  m: ModuleBuilder,
+  dtype: Sparse24DType,
+  arrangement: Sparse24Arrangement,
+  blockOf: (f: FunctionBuilder, tokens: number) => Block,
+): void {
+  const bytes = stepBytes(dtype, arrangement);
   m.define(
-    fewName(dtype),
+    fewName(dtype, arrangement),
     {
       weights: "i32",
       allBlocks: "i32",
@@ -42,8 +55,8 @@ export function defineSparse24Few(m: ModuleBuilder, dtype: Sparse24DType, separa
     },
     (f, p) => {
       const [weights, x, out, outs, rows, tokens, first, steps] = f.locals("i32", 8);
-      const two = defineBlock(m, f, { dtype, tokens: 2, separateSums });
-      const one = defineBlock(m, f, { dtype, tokens: 1, separateSums });
+      const two = blockOf(f, 2);
+      const one = blockOf(f, 1);
       const multiply = (block: Block, count: number) => {
         const sums = block(weights, x, p.xRow, steps);
         for (const token of sums) {
@@ -57,7 +70,7 @@ export function defineSparse24Few(m: ModuleBuilder, dtype: Sparse24DType, separa
       f.doWhile(
         () => {
           f.set(steps, i32.min(i32.sub(p.steps, first), stretch));
-          f.set(weights, i32.add(p.weights, i32.mul(i32.mul(steps, p.firstBlock), stepBytes(dtype))));
+          f.set(weights, i32.add(p.weights, i32.mul(i32.mul(steps, p.firstBlock), bytes)));
           f.set(outs, p.out);
           f.set(rows, p.rows);
           f.doWhile(
@@ -70,13 +83,13 @@ export function defineSparse24Few(m: ModuleBuilder, dtype: Sparse24DType, separa
                 () => multiply(two, 2),
               );
               f.if(tokens, () => multiply(one, 1));
-              f.advance(weights, i32.mul(steps, stepBytes(dtype)));
+              f.advance(weights, i32.mul(steps, bytes));
               f.advance(outs, 4 * blockRows);
               f.advance(rows, -blockRows);
             },
             () => i32.gtS(rows, 0),
           );
-          f.advance(p.weights, i32.mul(i32.mul(steps, p.allBlocks), stepBytes(dtype)));
+          f.advance(p.weights, i32.mul(i32.mul(steps, p.allBlocks), bytes));
           f.advance(p.x, i32.mul(steps, 4 * stepInputs));
           f.advance(first, steps);
         },
@@ -86,9 +99,9 @@ export function defineSparse24Few(m: ModuleBuilder, dtype: Sparse24DType, separa
   );
 }
 
-type Sums = readonly Local<"v128">[];
+export type Sums = readonly Local<"v128">[];
 /** Emits steps of a block of W times some tokens; gives each token's sums of the block's rows. */
-type Block = (weights: I32, x: I32, xRow: I32, steps: I32) => readonly Sums[];
+export type Block = (weights: I32, x: I32, xRow: I32, steps: I32) => readonly Sums[];
 
 interface BlockOptions {
   readonly dtype: Sparse24DType;

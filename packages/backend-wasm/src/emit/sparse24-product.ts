@@ -4,19 +4,36 @@ import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
 import { layout } from "../engine/layout.js";
 import { defineSparse24Few } from "./sparse24-few.js";
-import { rowsForm, stepBytes } from "./sparse24-form.js";
+import {
+  ownCodes,
+  rowsForm,
+  type Sparse24Arrangement,
+  sharedByFour,
+  sharedBySixteen,
+  stepBytes,
+} from "./sparse24-form.js";
 import { defineSparse24PackTokens, defineSparse24StoreSums } from "./sparse24-panels.js";
-import { defineSparse24Tile, type Sparse24Tile, tileName, tilesOf } from "./sparse24-tile.js";
+import { defineSharedFew } from "./sparse24-shared-few.js";
+import { defineSharedTile, sharedTileName, sharedTilesOf } from "./sparse24-shared-tile.js";
+import { defineSparse24Tile, tileName, tilesOf } from "./sparse24-tile.js";
 import { defineSparse24Unpack } from "./sparse24-unpack.js";
 
-const { blockRows, codeBytes, stepInputs, stretch } = rowsForm;
+const { blockRows, stepInputs, stretch } = rowsForm;
 
-export const rowsName = (dtype: Sparse24DType, tile: Sparse24Tile): string =>
-  `sparse24Rows${4 * tile.vectors}_${dtype}`;
+/** How many tokens, in vectors of four, a panel has. */
+export interface Width {
+  readonly vectors: number;
+}
 
-/** `sparse24Widen(weights, to, steps)`: steps of bf16 weights in f32. */
-function defineWiden(m: ModuleBuilder): void {
-  m.define("sparse24Widen", { weights: "i32", to: "i32", steps: "i32" }, (f, p) => {
+export const rowsName = (dtype: Sparse24DType, { vectors }: Width, { kind }: Sparse24Arrangement): string =>
+  `sparse24${kind}Rows${4 * vectors}_${dtype}`;
+
+const widenName = ({ kind }: Sparse24Arrangement): string => `sparse24${kind}Widen`;
+
+/** `sparse24…Widen(weights, to, steps)`: steps of bf16 weights in f32. */
+function defineWiden(m: ModuleBuilder, arrangement: Sparse24Arrangement): void {
+  const { codeBytes } = arrangement;
+  m.define(widenName(arrangement), { weights: "i32", to: "i32", steps: "i32" }, (f, p) => {
     const pair = f.local("v128");
     const high = f.let(m.i32(-65536));
     f.repeat(p.steps, () => {
@@ -28,8 +45,8 @@ function defineWiden(m: ModuleBuilder): void {
         f.store(p.to, i32x4.shl(pair, 16), even);
         f.store(p.to, v128.and(pair, high), even + 64);
       }
-      f.advance(p.weights, stepBytes("bf16"));
-      f.advance(p.to, stepBytes("f32"));
+      f.advance(p.weights, stepBytes("bf16", arrangement));
+      f.advance(p.to, stepBytes("f32", arrangement));
     });
   });
 }
@@ -40,10 +57,16 @@ function defineWiden(m: ModuleBuilder): void {
  * `out`. The thread's area takes the sums of all panels, at most `layout.packedABytes`, and widened weights of a stretch, at
  * most `layout.ownPackedBBytes`.
  */
-function defineRows(m: ModuleBuilder, dtype: Sparse24DType, tile: Sparse24Tile): void {
+function defineRows(
+  m: ModuleBuilder,
+  dtype: Sparse24DType,
+  tile: Width & { readonly name: string },
+  arrangement: Sparse24Arrangement,
+): void {
   const width = 4 * tile.vectors;
+  const bytes = stepBytes(dtype, arrangement);
   m.define(
-    rowsName(dtype, tile),
+    rowsName(dtype, tile, arrangement),
     {
       weights: "i32",
       allBlocks: "i32",
@@ -65,20 +88,20 @@ function defineRows(m: ModuleBuilder, dtype: Sparse24DType, tile: Sparse24Tile):
       f.doWhile(
         () => {
           f.set(steps, i32.min(i32.sub(p.steps, first), stretch));
-          f.set(weights, i32.add(p.weights, i32.mul(i32.mul(steps, p.firstBlock), stepBytes(dtype))));
+          f.set(weights, i32.add(p.weights, i32.mul(i32.mul(steps, p.firstBlock), bytes)));
           if (dtype === "bf16") {
             const to = f.let(i32.add(threadArea, layout.ownPackedB));
-            m.call(f, "sparse24Widen", weights, to, i32.mul(steps, blocks));
+            m.call(f, widenName(arrangement), weights, to, i32.mul(steps, blocks));
             f.set(weights, to);
           }
           f.set(x, i32.add(p.x, i32.mul(first, 4 * width * stepInputs)));
           f.set(sums, i32.add(threadArea, layout.packedA));
           f.repeat(p.panels, () => {
-            m.call(f, tileName(tile), weights, x, sums, blocks, steps, first);
+            m.call(f, tile.name, weights, x, sums, blocks, steps, first);
             f.advance(x, panelBytes);
             f.advance(sums, sumBytes);
           });
-          f.advance(p.weights, i32.mul(i32.mul(steps, p.allBlocks), stepBytes(dtype)));
+          f.advance(p.weights, i32.mul(i32.mul(steps, p.allBlocks), bytes));
           f.advance(first, steps);
         },
         () => i32.ltS(first, p.steps),
@@ -98,15 +121,24 @@ function defineRows(m: ModuleBuilder, dtype: Sparse24DType, tile: Sparse24Tile):
 
 /** Products with 2:4-sparse weights. */
 export function defineSparse24(m: ModuleBuilder, gemm: GemmTile): void {
+  const dtypes = ["f32", "bf16"] as const;
   defineSparse24PackTokens(m);
   defineSparse24StoreSums(m);
-  defineWiden(m);
-  for (const dtype of ["f32", "bf16"] as const) {
+  for (const dtype of dtypes) {
     defineSparse24Few(m, dtype, gemm.separateSteps);
-    defineSparse24Unpack(m, dtype);
+    defineSharedFew(m, dtype, sharedByFour, gemm.separateSteps);
+    defineSharedFew(m, dtype, sharedBySixteen, gemm.separateSteps);
+  }
+  for (const arrangement of [ownCodes, sharedByFour]) {
+    defineWiden(m, arrangement);
+    for (const dtype of dtypes) defineSparse24Unpack(m, dtype, arrangement);
   }
   for (const tile of tilesOf(gemm)) {
     defineSparse24Tile(m, tile);
-    for (const dtype of ["f32", "bf16"] as const) defineRows(m, dtype, tile);
+    for (const dtype of dtypes) defineRows(m, dtype, { ...tile, name: tileName(tile) }, ownCodes);
+  }
+  for (const tile of sharedTilesOf(gemm)) {
+    defineSharedTile(m, tile);
+    for (const dtype of dtypes) defineRows(m, dtype, { ...tile, name: sharedTileName(tile) }, sharedByFour);
   }
 }

@@ -2,9 +2,10 @@ import { f32x4, type I32, i32, type Local, v128 } from "../assembler/expressions
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
-import { rowsForm, stepBytes } from "./sparse24-form.js";
+import { ownCodes, rowsForm, stepBytes } from "./sparse24-form.js";
 
-const { blockRows, codeBytes, slots, stepInputs } = rowsForm;
+const { blockRows, slots, stepInputs } = rowsForm;
+const { codeBytes } = ownCodes;
 const bytes = stepBytes("f32");
 
 /** What one pass of the inner loop holds in registers: sums of tokens in the lanes of `vectors`, for `rows` rows of W. */
@@ -73,7 +74,8 @@ export function defineSparse24Tile(m: ModuleBuilder, tile: Sparse24Tile): void {
   );
 }
 
-function storeSums(
+/** Puts sums at `to`, or adds them to what is there, and moves `to` behind them. */
+export function storeSums(
   f: FunctionBuilder,
   sums: readonly Local<"v128">[],
   to: Local<"i32">,

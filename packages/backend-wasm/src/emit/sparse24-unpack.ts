@@ -1,20 +1,27 @@
 import type { Sparse24DType } from "@denoise-rotator/core";
 import { i32, v128 } from "../assembler/expressions.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
-import { rowsForm, stepBytes } from "./sparse24-form.js";
+import { rowsForm, type Sparse24Arrangement, stepBytes } from "./sparse24-form.js";
 
-const { blockRows, codeBytes, stepInputs, stretch } = rowsForm;
+const { blockRows, stepInputs, stretch } = rowsForm;
 
-export const unpackName = (dtype: Sparse24DType): string => `sparse24Unpack_${dtype}`;
+export const unpackName = (dtype: Sparse24DType, { kind }: Sparse24Arrangement): string =>
+  `sparse24Unpack${kind}_${dtype}`;
 
 /**
  * `sparse24Unpack_…(weights, allBlocks, firstBlock, out, inputs, rows)`: `rows` of W (whole blocks, but for the last) from
  * block `firstBlock` of `allBlocks`, dense.
  */
-export function defineSparse24Unpack(m: ModuleBuilder, dtype: Sparse24DType): void {
-  const bytes = stepBytes(dtype);
+export function defineSparse24Unpack(
+  m: ModuleBuilder,
+  dtype: Sparse24DType,
+  arrangement: Sparse24Arrangement,
+): void {
+  const bytes = stepBytes(dtype, arrangement);
+  const { codeBytes, codeRows } = arrangement;
+  const slotBits = codeRows === 1 ? 8 : 4;
   m.define(
-    unpackName(dtype),
+    unpackName(dtype, arrangement),
     { weights: "i32", allBlocks: "i32", firstBlock: "i32", out: "i32", inputs: "i32", rows: "i32" },
     (f, p) => {
       const [first, left, steps, row, place, half, halves, step, code, from, to] = f.locals("i32", 11);
@@ -23,7 +30,7 @@ export function defineSparse24Unpack(m: ModuleBuilder, dtype: Sparse24DType): vo
         for (const one of [slot, slot + 1]) {
           const offset = codeBytes + (dtype === "f32" ? 64 * one : 64 * (one >> 1) + 2 * (one & 1));
           const value = dtype === "f32" ? i32.load(from, offset) : i32.shl(i32.load16U(from, offset), 16);
-          const position = i32.and(i32.shrU(code, 8 * one), 3);
+          const position = i32.and(i32.shrU(code, slotBits * one), 3);
           f.store(i32.add(to, i32.shl(position, 2)), value);
         }
         f.advance(to, 16);
@@ -31,8 +38,11 @@ export function defineSparse24Unpack(m: ModuleBuilder, dtype: Sparse24DType): vo
       // Eight inputs of a row: half a step.
       const unpackHalf = () => {
         const odd = i32.and(half, 1);
-        const codes = i32.add(step, i32.add(i32.shl(i32.shrU(place, 2), 3), i32.shl(odd, 2)));
-        f.set(code, i32.shrU(i32.load(codes), i32.shl(i32.and(place, 3), 1)));
+        const four = i32.shrU(place, 2);
+        if (codeRows === 1) {
+          const codes = i32.add(step, i32.add(i32.shl(four, 3), i32.shl(odd, 2)));
+          f.set(code, i32.shrU(i32.load(codes), i32.shl(i32.and(place, 3), 1)));
+        } else f.set(code, i32.shrU(i32.load(i32.add(step, i32.shl(four, 2))), i32.shl(odd, 4)));
         f.set(from, i32.add(i32.add(step, i32.shl(place, 2)), i32.mul(odd, dtype === "f32" ? 256 : 128)));
         unpackGroup(0);
         unpackGroup(2);

@@ -1,8 +1,16 @@
 import type { Operand, Sparse24Form } from "@denoise-rotator/core";
 import { fewName } from "../emit/sparse24-few.js";
-import { blocksOf, rowsForm, stepsOf } from "../emit/sparse24-form.js";
-import { rowsName } from "../emit/sparse24-product.js";
-import { type Sparse24Tile, tilesOf } from "../emit/sparse24-tile.js";
+import {
+  arrangements,
+  blocksOf,
+  ownCodes,
+  rowsForm,
+  type Sparse24Arrangement,
+  stepsOf,
+} from "../emit/sparse24-form.js";
+import { rowsName, type Width } from "../emit/sparse24-product.js";
+import { sharedTilesOf } from "../emit/sparse24-shared-tile.js";
+import { tilesOf } from "../emit/sparse24-tile.js";
 import { unpackName } from "../emit/sparse24-unpack.js";
 import type { Engine } from "../engine/engine.js";
 import { parallel, splitEvenly, splitTapering, taskCount } from "../threads/parallel.js";
@@ -19,6 +27,9 @@ const mostTokens = 960;
 const mostSums = 48 << 10;
 /** Most rows of W in a task; with the stretch they stay within the second cache. */
 const mostRows = 192;
+
+const arrangementOf = ({ arrangement }: Sparse24Form): Sparse24Arrangement =>
+  arrangements.find(({ name }) => name === arrangement)!;
 
 interface Rows {
   readonly address: number;
@@ -56,8 +67,9 @@ function multiplyFew(
   x: Rows,
   weights: number,
   to: Rows,
-  { shape: [out, inputs], dtype }: Sparse24Form,
+  form: Sparse24Form,
 ): void {
+  const [out, inputs] = form.shape;
   const from = inputs % rowsForm.stepInputs === 0 ? x : padded(engine, temporaries, x, inputs);
   const steps = stepsOf(inputs);
   const cost = ((out * inputs) / 2) * (keptCost + useCost * x.count);
@@ -66,7 +78,7 @@ function multiplyFew(
     ...[weights, blocks, first / rowsForm.blockRows, steps, from.address, from.stride, x.count],
     ...[to.address + 4 * first, to.stride, rows],
   ]);
-  parallel(engine, fewName(dtype), tasks, cost);
+  parallel(engine, fewName(form.dtype, arrangementOf(form)), tasks, cost);
 }
 
 /** The rows with zeros behind them up to a whole step. */
@@ -84,12 +96,12 @@ function padded(engine: Engine, temporaries: Temporaries, x: Rows, inputs: numbe
 
 /** Consecutive panels of one width. */
 interface Panels {
-  readonly tile: Sparse24Tile;
+  readonly tile: Width;
   readonly count: number;
 }
 
 /** Cuts at least 9 tokens into panels, narrow ones where wide ones would be emptier; the last may be partly empty. */
-export function panelsOf([wide, narrow]: readonly [Sparse24Tile, Sparse24Tile], tokens: number): Panels[] {
+export function panelsOf([wide, narrow]: readonly [Width, Width], tokens: number): Panels[] {
   const widths = [wide.vectors, narrow.vectors].map((vectors) => 4 * vectors) as [number, number];
   let best: readonly [number, number] = [Math.ceil(tokens / widths[0]), 0];
   const places = ([first, second]: readonly [number, number]) => first * widths[0] + second * widths[1];
@@ -112,13 +124,14 @@ function multiplyMany(
   form: Sparse24Form,
 ): void {
   const inputs = rowsForm.stepInputs * stepsOf(form.shape[1]);
+  const tiles = (arrangementOf(form) === ownCodes ? tilesOf : sharedTilesOf)(engine.features.tile);
   const parts = Math.ceil(x.count / mostTokens);
   const most = Math.ceil(x.count / parts);
   const packed = temporaries.allocate(4 * inputs * (most + 48)).address;
   for (let first = 0; first < x.count; first += most) {
     let [token, address] = [first, packed];
     const end = Math.min(x.count, first + most);
-    for (const { tile, count } of panelsOf(tilesOf(engine.features.tile), end - first)) {
+    for (const { tile, count } of panelsOf(tiles, end - first)) {
       const tokens = Math.min(4 * tile.vectors * count, end - token);
       const part = (rows: Rows): Rows => ({
         ...rows,
@@ -139,8 +152,9 @@ function multiplyPanels(
   packed: number,
   weights: number,
   to: Rows,
-  { shape: [out, inputs], dtype }: Sparse24Form,
+  form: Sparse24Form,
 ): void {
+  const [out, inputs] = form.shape;
   const width = 4 * tile.vectors;
   const steps = stepsOf(inputs);
   const panelBytes = 4 * width * rowsForm.stepInputs * steps;
@@ -160,7 +174,7 @@ function multiplyPanels(
     const height = Math.min(out - first, blocks * blockRows);
     return [weights, all, block, steps, packed, count, to.address + 4 * first, to.stride, height, x.count];
   });
-  parallel(engine, rowsName(dtype, tile), tasks, cost);
+  parallel(engine, rowsName(form.dtype, tile, arrangementOf(form)), tasks, cost);
 }
 
 export function sparse24Unpack(engine: Engine, words: Operand, out: Operand, form: Sparse24Form): void {
@@ -171,5 +185,5 @@ export function sparse24Unpack(engine: Engine, words: Operand, out: Operand, for
     ...[addressOf(words), blocksOf(rows), first / blockRows],
     ...[addressOf(out) + 4 * first * inputs, inputs, count],
   ]);
-  parallel(engine, unpackName(form.dtype), tasks, cost);
+  parallel(engine, unpackName(form.dtype, arrangementOf(form)), tasks, cost);
 }

@@ -14,15 +14,22 @@ const keptOfStep = 16;
 const wordsOfValues = (dtype: Sparse24Form["dtype"]): number =>
   dtype === "f32" ? keptOfStep : keptOfStep / 2;
 
-export function arrangeSparse24({ shape, values, positions }: Sparse24Parts): Sparse24Words {
+/** Positions that rows share are written for each of them. */
+export function arrangeSparse24({
+  shape,
+  values,
+  positions,
+  rowsPerPattern = 1,
+}: Sparse24Parts): Sparse24Words {
   const [out, inputs] = shape;
   const steps = Math.ceil(inputs / stepInputs);
   const isF32 = values instanceof Float32Array;
   const words = new Int32Array(out * steps * (1 + wordsOfValues(isF32 ? "f32" : "bf16")));
   const bits = isF32 ? new Int32Array(values.buffer, values.byteOffset, values.length) : values;
   for (let row = 0; row < out; row++) {
+    const codes = (Math.floor(row / rowsPerPattern) * inputs) / 8;
     for (let byte = 0; byte < inputs / 8; byte++) {
-      words[(byte >> 2) * out + row]! |= positions[(row * inputs) / 8 + byte]! << (8 * (byte & 3));
+      words[(byte >> 2) * out + row]! |= positions[codes + byte]! << (8 * (byte & 3));
     }
     for (let kept = 0; kept < inputs / 2; kept++) {
       const value = bits[(row * inputs) / 2 + kept]!;

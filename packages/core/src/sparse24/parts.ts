@@ -12,10 +12,12 @@ export interface Sparse24Parts {
   /** The kept weights `[out, in/2]` in row order: f32, or bits of bf16. */
   readonly values: Float32Array | Uint16Array;
   /**
-   * `[out, in/8]`: where in its four a kept weight stands, 2 bits each, the first in the lowest bits; the two of a group
-   * ascend.
+   * `[out / rowsPerPattern, in/8]`: where in its four a kept weight stands, 2 bits each, the first in the lowest bits; the two
+   * of a group ascend.
    */
   readonly positions: Uint8Array;
+  /** Consecutive rows that share their positions; divides `out`. Default 1: each has its own. */
+  readonly rowsPerPattern?: number | undefined;
   /** What errors call the matrix. Default: `the weight`. */
   readonly name?: string | undefined;
 }
@@ -34,7 +36,13 @@ const isValidByte = Array.from(
  * Throws unless sizes agree and every group of four has two ascending positions: {@link ShapeError} for sizes,
  * {@link OptionError} naming row and input for positions.
  */
-export function checkSparse24({ shape, values, positions, name = "the weight" }: Sparse24Parts): void {
+export function checkSparse24({
+  shape,
+  values,
+  positions,
+  rowsPerPattern = 1,
+  name = "the weight",
+}: Sparse24Parts): void {
   const [out, inputs] = shape;
   const what = `2:4-sparse: ${name} ${formatShape(shape)}`;
   if (!isCount(out) || !isCount(inputs) || shape.length !== 2) {
@@ -45,16 +53,21 @@ export function checkSparse24({ shape, values, positions, name = "the weight" }:
       `${what} has ${inputs} inputs, not a multiple of 8 (a byte of positions); keep it dense`,
     );
   }
+  if (!isCount(rowsPerPattern) || out % rowsPerPattern !== 0) {
+    throw new ShapeError(
+      `${what} has ${out} rows, which blocks of ${rowsPerPattern} do not fill; store each by itself`,
+    );
+  }
   const sizes = [
     ["values", values.length, (out * inputs) / 2],
-    ["bytes of positions", positions.length, (out * inputs) / 8],
+    ["bytes of positions", positions.length, (out * inputs) / 8 / rowsPerPattern],
   ] as const;
   for (const [part, actual, expected] of sizes) {
     if (actual !== expected) throw new ShapeError(`${what} has ${actual} ${part}, not ${expected}`);
   }
   const bad = positions.findIndex((byte) => !isValidByte[byte]);
   if (bad < 0) return;
-  const [row, first] = [Math.floor((8 * bad) / inputs), (8 * bad) % inputs];
+  const [row, first] = [Math.floor((8 * bad) / inputs) * rowsPerPattern, (8 * bad) % inputs];
   const group = isValidPair[positions[bad]! & 15] ? first + 4 : first;
   throw new OptionError(
     `${what}: row ${row} has no two ascending positions for inputs ${group}–${group + 3}; the file is damaged, or not 2:4`,
@@ -65,16 +78,18 @@ const isCount = (size: number): boolean => Number.isSafeInteger(size) && size > 
 
 /** Rows `first`…`first + rows − 1` of W, dense. */
 export function denseRows(parts: Sparse24Parts, first: number, rows: number): Float32Array {
-  const { shape, values, positions } = parts;
+  const { shape, values, positions, rowsPerPattern = 1 } = parts;
   const inputs = shape[1];
   const valueOf =
     values instanceof Float32Array ? (at: number) => values[at]! : (at: number) => fromBFloat16(values[at]!);
   const dense = new Float32Array(rows * inputs);
-  const from = (first * inputs) / 2;
-  for (let kept = 0; kept < dense.length / 2; kept++) {
-    const at = from + kept;
-    const position = (positions[at >> 2]! >> (2 * (at & 3))) & 3;
-    dense[4 * (kept >> 1) + position] = valueOf(at);
+  for (let row = 0; row < rows; row++) {
+    const at = ((first + row) * inputs) / 2;
+    const code = (Math.floor((first + row) / rowsPerPattern) * inputs) / 8;
+    for (let kept = 0; kept < inputs / 2; kept++) {
+      const position = (positions[code + (kept >> 2)]! >> (2 * (kept & 3))) & 3;
+      dense[row * inputs + 4 * (kept >> 1) + position] = valueOf(at + kept);
+    }
   }
   return dense;
 }
@@ -91,8 +106,7 @@ export function compressSparse24(
     throw new ShapeError(`compressSparse24: ${dense.length} elements do not fill ${formatShape(shape)}`);
   }
   if (shape[1] % 8 !== 0) return undefined;
-  // A bf16 zero has either sign.
-  const isZero = dense instanceof Float32Array ? (x: number) => x === 0 : (x: number) => (x & 0x7fff) === 0;
+  const isZero = zeroTest(dense);
   const values =
     dense instanceof Float32Array ? new Float32Array(dense.length / 2) : new Uint16Array(dense.length / 2);
   const positions = new Uint8Array(dense.length / 8);
@@ -107,6 +121,10 @@ export function compressSparse24(
   }
   return { shape, values, positions };
 }
+
+/** Whether an element is 0, of either sign. */
+export const zeroTest = (values: Float32Array | Uint16Array): ((element: number) => boolean) =>
+  values instanceof Float32Array ? (x) => x === 0 : (x) => (x & 0x7fff) === 0;
 
 /** The positions of the at most two nonzeros of the four elements from `at`, filled up with zeros' to two. */
 function keptPair(

@@ -34,7 +34,7 @@ export class Sparse24Weight {
   /**
    * From kept weights and their positions. A backend without kernels keeps the arrays themselves: do not change them.
    *
-   * @throws ShapeError where sizes disagree or `in` is no multiple of 8; OptionError where a group of four does not have two
+   * @throws ShapeError where sizes disagree, `in` is no multiple of 8 or `out` none of `rowsPerPattern`; OptionError where a group of four does not have two
    * ascending positions. Both name `parts.name`.
    */
   static pack(parts: Sparse24Parts, backend = defaultBackend()): Sparse24Weight {

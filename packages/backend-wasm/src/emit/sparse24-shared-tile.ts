@@ -1,0 +1,128 @@
+import { i32, type Local, v128 } from "../assembler/expressions.js";
+import type { FunctionBuilder } from "../assembler/function-builder.js";
+import type { ModuleBuilder } from "../assembler/module-builder.js";
+import type { GemmTile } from "../engine/features.js";
+import { rowsForm, sharedByFour, stepBytes } from "./sparse24-form.js";
+import { storeSums } from "./sparse24-tile.js";
+
+const { blockRows, slots, stepInputs } = rowsForm;
+const { codeBytes } = sharedByFour;
+const bytes = stepBytes("f32", sharedByFour);
+
+/** What one pass of the inner loop holds in registers: sums of tokens in the lanes of `vectors`, for `rows` rows of W. */
+export interface SharedTile {
+  readonly vectors: number;
+  readonly rows: 2 | 4;
+  /** {@link GemmTile.separateSteps}: never-taken exits after every eight multiply-adds. */
+  readonly separateSums: boolean;
+}
+
+/** The tiles that are fastest on the engine, wide and narrow. */
+export const sharedTilesOf = ({
+  separateSteps: separateSums,
+}: GemmTile): readonly [SharedTile, SharedTile] =>
+  separateSums
+    ? [
+        { vectors: 4, rows: 2, separateSums },
+        { vectors: 2, rows: 4, separateSums },
+      ]
+    : [
+        { vectors: 6, rows: 2, separateSums },
+        { vectors: 4, rows: 2, separateSums },
+      ];
+
+export const sharedTileName = ({ vectors }: SharedTile): string => `sparse24SharedTile${4 * vectors}`;
+
+/**
+ * `sparse24SharedTile…(weights, x, sums, blocks, steps, accumulate)`: as `sparse24Tile…`, for rows that share their positions by
+ * fours, to the same sums.
+ *
+ * A row of the panel, once loaded, serves all rows of the tile: fewer loads than multiply-adds.
+ */
+export function defineSharedTile(m: ModuleBuilder, tile: SharedTile): void {
+  m.define(
+    sharedTileName(tile),
+    {
+      weights: "i32",
+      x: "i32",
+      sums: "i32",
+      blocks: "i32",
+      steps: "i32",
+      accumulate: "i32",
+    },
+    (f, p) => {
+      const sums = Array.from({ length: tile.rows }, () => f.locals("v128", tile.vectors) as Local<"v128">[]);
+      const [row, codes, values, x, left] = f.locals("i32", 5);
+      f.repeat(p.blocks, () => {
+        f.setInt(row, 0);
+        f.doWhile(
+          () => {
+            f.set(codes, i32.add(p.weights, i32.and(row, -4)));
+            f.set(values, i32.add(p.weights, i32.shl(row, 2)));
+            f.set(x, p.x);
+            f.set(left, p.steps);
+            multiplyRows(m, f, tile, { sums, codes, values, x, left });
+            storeSums(f, sums.flat(), p.sums, p.accumulate);
+            f.advance(row, tile.rows);
+          },
+          () => i32.ltS(row, blockRows),
+        );
+        f.advance(p.weights, i32.mul(p.steps, bytes));
+      });
+    },
+  );
+}
+
+interface RowCursors {
+  readonly sums: readonly (readonly Local<"v128">[])[];
+  readonly codes: Local<"i32">;
+  readonly values: Local<"i32">;
+  readonly x: Local<"i32">;
+  /** Steps to do. */
+  readonly left: Local<"i32">;
+}
+
+function multiplyRows(
+  m: ModuleBuilder,
+  f: FunctionBuilder,
+  { vectors, separateSums }: SharedTile,
+  { sums, codes, values, x, left }: RowCursors,
+): void {
+  const panelRow = 16 * vectors;
+  const [code, next, at] = f.locals("i32", 3);
+  const weights = f.locals("v128", sums.length);
+  const line = f.local("v128");
+  for (const row of sums) for (const sum of row) f.set(sum, v128.zero);
+  f.set(next, i32.load(codes));
+  f.block((exit) => {
+    let done = 0;
+    const separate = () => {
+      // Never taken, and each another condition: V8 drops what it has tested before.
+      if (separateSums && done > 0 && done % 8 === 0) f.breakIf(exit, i32.eq(left, -done));
+      done++;
+    };
+    const multiplySlot = (slot: number) => {
+      f.set(at, i32.add(x, i32.mul(i32.and(i32.shrU(code, 4 * slot), 3), panelRow)));
+      for (let vector = 0; vector < vectors; vector++) {
+        sums.forEach((row, r) => {
+          separate();
+          if (vector === 0) f.set(weights[r]!, v128.load32Splat(values, codeBytes + 64 * slot + 4 * r));
+          if (r === 0) f.set(line, v128.load(at, 4 * panelRow * (slot >> 1) + 16 * vector));
+          f.set(row[vector]!, m.madd(weights[r]!, line, row[vector]!));
+        });
+      }
+    };
+    f.doWhile(
+      () => {
+        f.set(code, next);
+        f.set(next, i32.load(codes, bytes));
+        for (let slot = 0; slot < slots; slot++) multiplySlot(slot);
+        f.advance(codes, bytes);
+        f.advance(values, bytes);
+        f.advance(x, stepInputs * panelRow);
+        f.advance(left, -1);
+      },
+      () => left,
+    );
+  });
+}
