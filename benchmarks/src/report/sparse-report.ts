@@ -25,10 +25,11 @@ function cells(group: readonly SparseRow[]): string[] {
     const row = group.find(({ contender }) => contender === name);
     return row ? `${row.gflops.toFixed(0)} (${row.speedup.toFixed(2)}×, ${row.bestSpeedup.toFixed(2)}×)` : "";
   };
-  return [first.site, loadName(first), dense.toFixed(0), sparse("sparse f32"), sparse("sparse bf16")];
+  const ratios = (["sparse f32", "sparse bf16", "shared f32", "shared bf16"] as const).map(sparse);
+  return [first.site, loadName(first), dense.toFixed(0), ...ratios];
 }
 
-const header = ["weight", "load", "dense f32", "2:4 f32", "2:4 bf16"];
+const header = ["weight", "load", "dense f32", "2:4 f32", "2:4 bf16", "2:4/32 f32", "2:4/32 bf16"];
 
 const blockHeader = ["threads", "tokens", "dense f32, ms", "2:4 f32", "2:4 bf16", "weights, MB"];
 

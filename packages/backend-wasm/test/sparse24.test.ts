@@ -7,6 +7,7 @@ import {
   Random,
   type Sparse24Parts,
   Sparse24Weight,
+  shareSparse24,
   sparse24Matmul,
   type Tensor,
 } from "@denoise-rotator/core";
@@ -16,19 +17,24 @@ import { tilesOf } from "../src/emit/sparse24-tile.js";
 import { packedProducts, type WasmBackend, wasm } from "../src/index.js";
 import { panelsOf } from "../src/kernels/sparse24.js";
 
-/** A random W `[out, in]` with two nonzeros in every four. */
+/** A random W `[out, in]` with two nonzeros in every four, at the same places in `rows` consecutive rows. */
 function sparseParts(
   out: number,
   inputs: number,
   seed: number,
   dtype: "f32" | "bf16" = "f32",
+  rows = 1,
 ): Sparse24Parts {
   const random = new Random(seed);
   const dense = new Float32Array(out * inputs);
+  const pairs: number[][] = [];
   for (let at = 0; at < dense.length; at += 4) {
-    const first = random.integer(4);
-    for (const position of [first, (first + 1 + random.integer(3)) % 4])
-      dense[at + position] = random.nextNormal();
+    const [row, group] = [Math.floor(at / inputs), (at % inputs) / 4];
+    if (row % rows === 0) {
+      const first = random.integer(4);
+      pairs[group] = [first, (first + 1 + random.integer(3)) % 4];
+    }
+    for (const position of pairs[group]!) dense[at + position] = random.nextNormal();
   }
   return compressSparse24(dtype === "f32" ? dense : encodeBFloat16(dense), [out, inputs])!;
 }
@@ -59,8 +65,11 @@ describe("sparse24Matmul on wasm", () => {
     ["few tokens", 5, 1000, 400, "bf16"],
     ["many tokens", 90, 500, 408, "f32"],
     ["many tokens of bf16 weights", 70, 600, 200, "bf16"],
-  ] as const)("should give the same bits on any number of threads: %s", (_, tokens, out, inputs, dtype) => {
-    const parts = sparseParts(out, inputs, 1, dtype);
+    ["one token, shared positions", 1, 2000, 800, "f32", 16],
+    ["many tokens, shared positions", 90, 480, 408, "bf16", 32],
+  ] as const)("should give the same bits on any number of threads: %s", (...sample) => {
+    const [, tokens, out, inputs, dtype, rows] = sample;
+    const parts = sparseParts(out, inputs, 1, dtype, rows);
     const x = normals(tokens * inputs, 2);
     const [alone, ...shared] = backends.map((backend) => product(backend, parts, x));
     for (const result of shared) expect(result).toEqual(alone);
@@ -88,6 +97,39 @@ describe("sparse24Matmul on wasm", () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it("should give the same bits where rows share positions, told or found out, as where each has its own", () => {
+    const [backend] = backends as [WasmBackend];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(4, 12, 16, 32, 48),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.constantFrom(1, 2, 5, 8, 15, 16, 40, 70),
+        fc.constantFrom("f32", "bf16"),
+        fc.nat(),
+        (rows, blocks, eighths, tokens, dtype, seed) => {
+          const [out, inputs] = [rows * blocks, 8 * eighths];
+          const parts = sparseParts(out, inputs, seed, dtype, rows);
+          const x = normals(tokens * inputs, seed + 1);
+          // Pairs of rows have no kernels of their own.
+          const expected = product(backend, shareSparse24(parts, 2)!, x);
+          expect(product(backend, parts, x)).toEqual(expected);
+          expect(product(backend, shareSparse24(parts, rows)!, x)).toEqual(expected);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("should keep shared positions in less memory", () => {
+    const [backend] = backends as [WasmBackend];
+    const bytes = (rows: number): number => {
+      using weight = Sparse24Weight.pack(sparseParts(64, 64, 1, "bf16", rows), backend);
+      return weight.byteLength / (64 * 64);
+    };
+    expect([1, 4, 16, 64].map(bytes)).toEqual([1.125, 1.0625, 1.0625, 1.0625]);
   });
 
   it("should err no more than the dense product", async () => {
@@ -150,20 +192,21 @@ describe("packedProducts", () => {
     const names = products.measure(shape, (contenders) =>
       [1, 4, 20].flatMap((tokens) => {
         const suiting = contenders.filter((one) => one.suits(tokens));
-        const [first, ...others] = suiting.map(({ run, result }) => {
+        const firsts = new Map<number, Float32Array>();
+        for (const { name, rowsPerPattern, run, result } of suiting) {
           run(tokens, 1);
-          return result(tokens);
-        });
-        for (const [i, other] of others.entries()) {
-          const slack = suiting[i + 1]!.name === "sparse bf16" ? 0.1 : 1e-4;
-          other.forEach((y, at) => {
-            expect(Math.abs(y - first![at]!)).toBeLessThan(slack);
+          const own = result(tokens);
+          const first = firsts.get(rowsPerPattern) ?? own;
+          firsts.set(rowsPerPattern, first);
+          const slack = name.endsWith("bf16") ? 0.1 : 1e-4;
+          own.forEach((y, at) => {
+            expect(Math.abs(y - first[at]!)).toBeLessThan(slack);
           });
         }
         return suiting.map(({ name }) => name);
       }),
     );
     await products.dispose();
-    expect(new Set(names).size).toBe(6);
+    expect(new Set(names).size).toBe(8);
   });
 });

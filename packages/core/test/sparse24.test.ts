@@ -16,6 +16,7 @@ import {
   ShapeError,
   type Sparse24Parts,
   Sparse24Weight,
+  shareSparse24,
   sparse24Matmul,
   tensor,
   tidy,
@@ -62,6 +63,51 @@ describe("compressSparse24", () => {
   });
 });
 
+describe("shareSparse24", () => {
+  it("should keep the matrix, with one row of positions for a block of rows", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1, 2, 3, 4),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.nat(),
+        fc.boolean(),
+        (rows, blocks, eighths, seed, half) => {
+          const [out, inputs] = [rows * blocks, 8 * eighths];
+          const dense = sparseMatrix(out, inputs, seed);
+          // The first row of a block tells where the others may have something.
+          for (let at = 0; at < dense.length; at++) {
+            const row = Math.floor(at / inputs);
+            if (dense[at - (row % rows) * inputs] === 0) dense[at] = 0;
+          }
+          const parts = compressSparse24(half ? encodeBFloat16(dense) : dense, [out, inputs])!;
+          const shared = shareSparse24(parts, rows)!;
+          expect(shared.positions.length).toBe((out * inputs) / 8 / rows);
+          using before = Sparse24Weight.pack(parts);
+          using after = Sparse24Weight.pack(shared);
+          expect(after.toDense().readSync()).toEqual(before.toDense().readSync());
+          expect(after.byteLength).toBe(before.byteLength - parts.positions.length + shared.positions.length);
+          using x = new Random(seed).normal([3, inputs]);
+          const [y, expected] = [sparse24Matmul(x, after), sparse24Matmul(x, before)];
+          expect(y.readSync()).toEqual(expected.readSync());
+          const pull = (weight: Sparse24Weight) =>
+            grad((x) => sparse24Matmul(x, weight).square().sum())(x).readSync();
+          expect(pull(after)).toEqual(pull(before));
+        },
+      ),
+    );
+  });
+
+  it("should give nothing where a block keeps three of four, or blocks do not fill the rows", () => {
+    const parts = compressSparse24(
+      Float32Array.of(...[1, 2, 0, 0, 0, 0, 0, 0], ...[0, 0, 3, 0, 0, 0, 0, 0]),
+      [2, 8],
+    )!;
+    expect(shareSparse24(parts, 2)).toBeUndefined();
+    expect(shareSparse24(partsOf(3, 16), 2)).toBeUndefined();
+  });
+});
+
 describe("Sparse24Weight.pack", () => {
   const good = partsOf(3, 16);
   it.each<[string, Partial<Sparse24Parts>, typeof ShapeError | typeof OptionError, string]>([
@@ -79,6 +125,15 @@ describe("Sparse24Weight.pack", () => {
       { positions: Uint8Array.of(0x44, 0x44, 0x44, 0x14, 0x44, 0x44) },
       OptionError,
       "row 1 has no two ascending positions for inputs 12–15",
+    ],
+    ["rows in no blocks", { rowsPerPattern: 2 }, ShapeError, "has 3 rows, which blocks of 2 do not fill"],
+    ["a block of no rows", { rowsPerPattern: 0 }, ShapeError, "blocks of 0 do not fill"],
+    ["too many shared positions", { rowsPerPattern: 3 }, ShapeError, "6 bytes of positions, not 2"],
+    [
+      "a descending pair that rows share",
+      { shape: [6, 8], rowsPerPattern: 3, positions: Uint8Array.of(0x44, 0x41) },
+      OptionError,
+      "row 3 has no two ascending positions for inputs 0–3",
     ],
     [
       "a repeated position",

@@ -62,10 +62,24 @@ function multiplySteps(
   const { codeBytes, codeRows } = arrangement;
   const groups = codeRows === 16 ? 1 : fours;
   const codes = f.locals("i32", groups);
-  const inputs = f.locals("v128", cursors.length);
-  const pairs = f.locals("v128", fours);
-  const weight = f.local("v128");
+  const at = f.local("i32");
+  /** Of two slots, by token. */
+  const inputs = [f.locals("v128", cursors.length), f.locals("v128", cursors.length)] as const;
+  const [pair, weight] = f.locals("v128", 2);
   const high = dtype === "bf16" ? f.let(m.i32(-65536)) : undefined;
+  const readInputs = (slot: number, code: I32) => {
+    f.set(at, i32.and(slot === 0 ? i32.shl(code, 2) : i32.shrU(code, 4 * slot - 2), 12));
+    inputs[slot & 1]!.forEach((input, token) => {
+      f.set(input, v128.load32Splat(i32.add(cursors[token]!, at), 16 * (slot >> 1)));
+    });
+  };
+  const readWeight = (slot: number, four: number) => {
+    if (!high) f.set(weight, v128.load(step, codeBytes + 16 * (fours * slot + four)));
+    else if (slot % 2 === 0) {
+      f.set(pair, v128.load(step, codeBytes + 16 * (fours * (slot >> 1) + four)));
+      f.set(weight, i32x4.shl(pair, 16));
+    } else f.set(weight, v128.and(pair, high));
+  };
   f.block((exit) => {
     let done = 0;
     const separate = () => {
@@ -73,35 +87,24 @@ function multiplySteps(
       if (separateSums && done > 0 && done % 4 === 0) f.breakIf(exit, i32.eq(steps, -done));
       done++;
     };
-    const readInputs = (slot: number, code: I32) => {
-      const offset = i32.and(slot === 0 ? i32.shl(code, 2) : i32.shrU(code, 4 * slot - 2), 12);
-      const at = f.let(offset);
-      inputs.forEach((input, token) => {
-        f.set(input, v128.load32Splat(i32.add(cursors[token]!, at), 16 * (slot >> 1)));
-      });
-    };
-    const readWeight = (slot: number, four: number) => {
-      if (!high) {
-        f.set(weight, v128.load(step, codeBytes + 16 * (fours * slot + four)));
-      } else if (slot % 2 === 0) {
-        f.set(pairs[four]!, v128.load(step, codeBytes + 16 * (fours * (slot >> 1) + four)));
-        f.set(weight, i32x4.shl(pairs[four]!, 16));
-      } else f.set(weight, v128.and(pairs[four]!, high));
+    const multiplySlots = (even: number, four: number) => {
+      const slots = [even, even + 1];
+      if (four < groups) for (const slot of slots) readInputs(slot, codes[four]!);
+      for (const slot of slots) {
+        readWeight(slot, four);
+        sums.forEach((row, token) => {
+          separate();
+          f.set(row[four]!, m.madd(weight, inputs[slot & 1]![token]!, row[four]!));
+        });
+      }
     };
     f.doWhile(
       () => {
         codes.forEach((code, group) => {
           f.set(code, i32.load(step, 4 * group));
         });
-        for (let slot = 0; slot < slots; slot++) {
-          for (let four = 0; four < fours; four++) {
-            if (four < groups) readInputs(slot, codes[four]!);
-            readWeight(slot, four);
-            sums.forEach((row, token) => {
-              separate();
-              f.set(row[four]!, m.madd(weight, inputs[token]!, row[four]!));
-            });
-          }
+        for (let even = 0; even < slots; even += 2) {
+          for (let four = 0; four < fours; four++) multiplySlots(even, four);
         }
         for (const cursor of cursors) f.advance(cursor, 4 * stepInputs);
         f.advance(step, stepBytes(dtype, arrangement));

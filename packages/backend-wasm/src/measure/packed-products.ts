@@ -16,9 +16,13 @@ export interface PackedProduct {
     | "dense, dots"
     | "dense, rows"
     | "sparse f32"
-    | "sparse bf16";
+    | "sparse bf16"
+    | "shared f32"
+    | "shared bf16";
   /** Bytes of one weight. */
   readonly weightBytes: number;
+  /** Rows that share their positions: contenders with as many multiply by the same weight. */
+  readonly rowsPerPattern: number;
   /** Whether it is meant for so many tokens. */
   suits(tokens: number): boolean;
   run(tokens: number, copy: number): void;
@@ -60,6 +64,9 @@ export async function packedProducts(threads: number) {
   };
 }
 
+/** Rows that share their positions, for the contenders `shared …`. */
+const sharedRows = 32;
+
 /** Numbers in [0, 1): quick ones. */
 function uniform(): () => number {
   let state = 1;
@@ -77,12 +84,23 @@ function productsOf(engine: Engine, shape: PackedShape, allocate: Allocate): Pac
   const { out, inputs, tokens } = shape;
   const { memory } = engine;
   const random = uniform();
-  const dense = new Float32Array(out * inputs);
-  for (let at = 0; at < dense.length; at += 4) {
-    const first = Math.floor(4 * random());
-    for (const position of [first, (first + 1 + Math.floor(3 * random())) % 4])
-      dense[at + position] = random() - 0.5;
-  }
+  /** Random, 2:4, in `rows` consecutive rows at the same positions. */
+  const matrix = (rows: number): Float32Array => {
+    const W = new Float32Array(out * inputs);
+    const firsts = new Uint8Array(inputs / 4);
+    const seconds = new Uint8Array(inputs / 4);
+    for (let at = 0; at < W.length; at += 4) {
+      const group = (at % inputs) / 4;
+      if (Math.floor(at / inputs) % rows === 0) {
+        firsts[group] = Math.floor(4 * random());
+        seconds[group] = (firsts[group]! + 1 + Math.floor(3 * random())) % 4;
+      }
+      for (const position of [firsts[group]!, seconds[group]!]) W[at + position] = random() - 0.5;
+    }
+    return W;
+  };
+  const dense = matrix(1);
+  const shared = [matrix(sharedRows), sharedRows] as const;
   const x = allocate(4 * tokens * inputs);
   for (let i = 0; i < tokens * inputs; i++) memory.f32[x.address / 4 + i] = random() - 0.5;
   const y = allocate(4 * tokens * out);
@@ -97,8 +115,12 @@ function productsOf(engine: Engine, shape: PackedShape, allocate: Allocate): Pac
     return (copy: number) => address + (copy % count) * size;
   };
   const raw = () => copies(4 * dense.length, (address) => memory.f32.set(dense, address / 4));
-  const sparse = (dtype: "f32" | "bf16"): PackedProduct => {
-    const parts = compressSparse24(dtype === "f32" ? dense : encodeBFloat16(dense), [out, inputs])!;
+  const sparse = (
+    name: PackedProduct["name"],
+    dtype: "f32" | "bf16",
+    [W, rowsPerPattern]: readonly [Float32Array, number],
+  ): PackedProduct => {
+    const parts = compressSparse24(dtype === "f32" ? W : encodeBFloat16(W), [out, inputs])!;
     const { words, arrangement } = arrangeRows(parts);
     const at = copies(words.byteLength, (address) => memory.i32.set(words, address / 4));
     const operand = (address: number, dtype: "f32" | "i32", shape: number[]): Operand => ({
@@ -106,7 +128,8 @@ function productsOf(engine: Engine, shape: PackedShape, allocate: Allocate): Pac
       buffer: { address },
     });
     return {
-      name: `sparse ${dtype}`,
+      name,
+      rowsPerPattern,
       weightBytes: words.byteLength,
       result,
       suits: () => true,
@@ -120,7 +143,7 @@ function productsOf(engine: Engine, shape: PackedShape, allocate: Allocate): Pac
   };
   const places = { x: x.address, y: y.address, out, inputs, tokens };
   const wrap = (name: PackedProduct["name"], vectors: boolean, run: PackedProduct["run"]): PackedProduct => ({
-    ...{ name, weightBytes: 4 * dense.length, result, run },
+    ...{ name, weightBytes: 4 * dense.length, rowsPerPattern: 1, result, run },
     suits: (count) => (count === 1) === vectors,
   });
   return [
@@ -128,8 +151,10 @@ function productsOf(engine: Engine, shape: PackedShape, allocate: Allocate): Pac
     wrap("dense, rows", true, combination(engine, places, transposed(dense, places), copies)),
     wrap("dense, W left", false, packedLeft(engine, places, dense, allocate, copies)),
     wrap("dense, W right", false, packedRight(engine, places, dense, allocate, copies)),
-    sparse("f32"),
-    sparse("bf16"),
+    sparse("sparse f32", "f32", [dense, 1]),
+    sparse("sparse bf16", "bf16", [dense, 1]),
+    sparse("shared f32", "f32", shared),
+    sparse("shared bf16", "bf16", shared),
   ];
 }
 
