@@ -5,6 +5,7 @@ import { CheckpointError } from "./errors.js";
 import { type CheckpointEntry, encodePacked, storedEntries } from "./packed/packed-entries.js";
 import { packedMetadata } from "./packed/packed-metadata.js";
 import { packedNames } from "./packed/packed-names.js";
+import { positionRow } from "./packed/packed-pattern.js";
 import { entryBytes, type WriteEntry } from "./safetensors-layout.js";
 import { createSafetensors, type SafetensorsWriter } from "./safetensors-writer.js";
 import { indexFile, singleFile } from "./shard-index.js";
@@ -184,7 +185,7 @@ export class CheckpointWriter implements AsyncDisposable {
     const names = packedNames(entry.name);
     const { values, positions } = encodePacked(where, entry, data, begin * entry.shape[1]!);
     await this.writeRows(names.values, begin, values);
-    await this.writeRows(names.positions, begin, positions);
+    await this.writeRows(names.positions, positionRow(entry.packed!, begin), positions);
   }
 
   async #writer(name: string): Promise<SafetensorsWriter> {

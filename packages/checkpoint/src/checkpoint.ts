@@ -67,7 +67,8 @@ export interface Checkpoint extends AsyncDisposable {
 
   /**
    * Rows `[begin, end)` of a weight that is stored packed, checked; values are f32, or where they are stored as bf16 its
-   * bits. Where `packing` is there, so is this.
+   * bits. Where rows share their positions, those are from the block of `begin` to that of the last row. Where `packing` is
+   * there, so is this.
    */
   readPacked?(name: string, begin: number, end: number): Promise<PackedWeightRows>;
 

@@ -15,7 +15,7 @@ import {
   unpackRows,
 } from "../src/index.js";
 import { isPackedConfig, plainConfig } from "../src/packed/packed-config.js";
-import { packedConfigJson, packedFile, packedHeader } from "./packed-file.js";
+import { packedConfigJson, packedDataBytes, packedFile, packedHeader } from "./packed-file.js";
 import { temporaryFolder } from "./support.js";
 
 const folder = await temporaryFolder();
@@ -25,48 +25,56 @@ const patterns = fc
   .integer({ min: 2, max: 16 })
   .chain((of) => fc.record({ of: fc.constant(of), keep: fc.integer({ min: 1, max: of - 1 }) }));
 
-/** Rows of bits in which every group has at most N that are not +0, −0 and subnormal numbers among them. */
+/**
+ * Rows of bits in which every group has at most N that are not +0, −0 and subnormal numbers among them, in blocks of rows at the
+ * same places.
+ */
 const rowsOf = (Bits: Uint16ArrayConstructor | Uint32ArrayConstructor) =>
   fc
     .record({
       pattern: patterns,
-      rows: fc.integer({ min: 0, max: 4 }),
+      height: fc.constantFrom(1, 1, 2, 3),
+      blocks: fc.integer({ min: 0, max: 3 }),
       groups: fc.integer({ min: 1, max: 9 }),
     })
-    .chain(({ pattern, rows, groups }) => {
+    .chain(({ pattern, height, blocks, groups }) => {
       const value = fc.oneof(
         { weight: 3, arbitrary: fc.integer({ min: 0, max: 0x7f00 }) },
         fc.constant(Bits.BYTES_PER_ELEMENT === 2 ? 0x8000 : 0x80000000),
       );
-      const group = fc
-        .tuple(
-          fc.shuffledSubarray([...Array(pattern.of).keys()], { maxLength: pattern.keep }),
-          fc.array(value, { minLength: pattern.keep, maxLength: pattern.keep }),
-        )
-        .map(([places, values]) => {
-          const bits = new Bits(pattern.of);
-          places.forEach((place, i) => {
-            bits[place] = values[i]!;
-          });
-          return [...bits];
+      const size = height * pattern.keep;
+      const group = fc.tuple(
+        fc.shuffledSubarray([...Array(pattern.of).keys()], { maxLength: pattern.keep }),
+        fc.array(value, { minLength: size, maxLength: size }),
+      );
+      const count = blocks * groups;
+      const columns = groups * pattern.of;
+      return fc.array(group, { minLength: count, maxLength: count }).map((all) => {
+        const bits = new Bits(count * height * pattern.of);
+        all.forEach(([places, values], at) => {
+          for (let row = 0; row < height; row++) {
+            const start = (Math.floor(at / groups) * height + row) * columns + (at % groups) * pattern.of;
+            places.forEach((place, i) => {
+              bits[start + place] = values[row * pattern.keep + i]!;
+            });
+          }
         });
-      const count = rows * groups;
-      return fc
-        .array(group, { minLength: count, maxLength: count })
-        .map((all) => ({ pattern, columns: groups * pattern.of, bits: Bits.from(all.flat()) }));
+        return { pattern: height === 1 ? pattern : { ...pattern, rows: height }, columns, bits };
+      });
     });
 
 describe.each([Uint16Array, Uint32Array] as const)("packed rows of %o", (Bits) => {
   it("should restore every bit, in the bytes the format says, and give the same bytes again", () => {
     fc.assert(
-      fc.property(rowsOf(Bits), ({ pattern, columns, bits }) => {
+      fc.property(rowsOf(Bits), ({ columns, bits, ...sample }) => {
+        const pattern: PackedPattern = sample.pattern;
         const packed = packRows(bits, columns, pattern);
         if ("unpackable" in packed) throw new Error("the rows have the pattern");
         const rows = bits.length / columns;
         const kept = (columns / pattern.of) * pattern.keep;
         expect(packed.values).toHaveLength(rows * kept);
         expect(packed.positions).toHaveLength(
-          rows * Math.ceil((kept * Math.ceil(Math.log2(pattern.of))) / 8),
+          (rows / (pattern.rows ?? 1)) * Math.ceil((kept * Math.ceil(Math.log2(pattern.of))) / 8),
         );
         const dense = unpackRows(packed, columns, pattern, { where: "w" });
         expect(dense).toEqual(bits);
@@ -81,6 +89,12 @@ describe.each([Uint16Array, Uint32Array] as const)("packed rows of %o", (Bits) =
     const zero = Bits.BYTES_PER_ELEMENT === 2 ? 0x8000 : 0x80000000;
     const signed = Bits.of(1, zero, 0, 2);
     expect(packRows(signed, 4, twoOfFour)).toEqual({ unpackable: { index: 0, negativeZero: true } });
+    const pair = { ...twoOfFour, rows: 2 };
+    const apart = Bits.of(1, 2, 0, 0, /**/ 1, 0, 0, 0, /**/ 3, 0, 0, 4, /**/ 0, 1, 0, 0);
+    expect(packRows(apart, 4, twoOfFour)).toHaveProperty("values");
+    expect(packRows(apart, 4, pair)).toEqual({ unpackable: { index: 8, negativeZero: false } });
+    const below = Bits.of(1, 2, 0, 0, /**/ 0, 0, zero, 0);
+    expect(packRows(below, 4, pair)).toEqual({ unpackable: { index: 0, negativeZero: true } });
   });
 });
 
@@ -95,6 +109,7 @@ describe("a checkpoint with packed weights", () => {
     { name: "ids", dtype: "i64", shape: [1] },
     { name: "b.weight", dtype: "f32", shape: [2, 12], packed: twoOfFour },
     { name: "c.weight", dtype: "f16", shape: [4, 16], packed: { keep: 4, of: 8 } },
+    { name: "d.weight", dtype: "bf16", shape: [6, 24], packed: { keep: 2, of: 4, rows: 3 } },
   ];
   const weights = entries.filter(({ packed }) => packed);
 
@@ -108,11 +123,12 @@ describe("a checkpoint with packed weights", () => {
     await using writer = await CheckpointWriter.create(path, layout, { maxShardBytes });
     await writer.write("embedding", new Float32Array(12).fill(1.5));
     await writer.write("ids", new Uint8Array(8).fill(7));
-    for (const { name, shape } of weights) {
+    for (const { name, shape, packed } of weights) {
       const [rows, columns] = shape as [number, number];
       const values = sparse(rows, columns);
-      await writer.writeRows(name, 0, values.subarray(0, columns));
-      await writer.writeRows(name, 1, values.subarray(columns));
+      const first = packed?.rows ?? 1;
+      await writer.writeRows(name, 0, values.subarray(0, first * columns));
+      await writer.writeRows(name, first, values.subarray(first * columns));
     }
     await writer.finish();
     return openCheckpoint(path);
@@ -143,7 +159,8 @@ describe("a checkpoint with packed weights", () => {
         values instanceof Uint16Array ? new Float32Array(Uint32Array.of(value << 16).buffer)[0]! : value,
       );
       expect(values instanceof Uint16Array).toBe(packed.dtype(name) === "bf16");
-      const row = unpackRows({ values: kept, positions }, shape[1]!, pattern!, { where: name });
+      const of = { where: name, firstRow: 1 };
+      const row = unpackRows({ values: kept, positions }, shape[1]!, pattern!, of);
       expect(row).toEqual(await plain.readRows(name, 1, 2));
     }
     expect(packed.packing?.("embedding")).toBeUndefined();
@@ -175,6 +192,27 @@ describe("a checkpoint with packed weights", () => {
     ["−0 that would be lost", {}, Float32Array.of(0, 0, 0, 0, 1, -0, 3, 0), "PATTERN", /−0/],
     ["NaN", {}, Float32Array.of(0, 0, 0, 0, 1, Number.NaN, 0, 0), "NON_FINITE", /NaN at index 5/],
     ["half a row", {}, Float32Array.of(1, 2, 3, 4), "WRONG_SHAPE", /given 4 values/],
+    [
+      "half a block of rows",
+      { shape: [4, 8], packed: { ...twoOfFour, rows: 2 } },
+      new Float32Array(8),
+      "WRONG_SHAPE",
+      /given 8 values, not whole blocks of 2 rows/,
+    ],
+    [
+      "rows in no blocks",
+      { shape: [3, 8], packed: { ...twoOfFour, rows: 2 } },
+      new Float32Array(24),
+      "WRONG_SHAPE",
+      /2:4\/2: .* outputs in blocks of 2/,
+    ],
+    [
+      "rows that do not share positions",
+      { shape: [2, 8], packed: { ...twoOfFour, rows: 2 } },
+      Float32Array.of(1, 2, 0, 0, 1, 2, 0, 0, /**/ 0, 1, 0, 0, 0, 0, 3, 0),
+      "PATTERN",
+      /4 weights from index 4 on and those below them in 2 rows have more than 2/,
+    ],
     ["bytes", {}, new Uint8Array(16), "WRONG_DTYPE", /give its values/],
     ["inputs in no groups", { shape: [1, 6] }, new Float32Array(6), "WRONG_SHAPE", /groups of 4/],
     ["a vector", { shape: [8] }, new Float32Array(8), "WRONG_SHAPE", /takes a matrix/],
@@ -236,6 +274,24 @@ describe("packed files from strangers", () => {
       await expect(read).rejects.toThrow(message);
     }
     expect((await checkpoint.readRows("q.weight", 0, 2)).length).toBe(16);
+  });
+
+  it("should be read where rows share positions, from any row on, and refused by the first of them", async () => {
+    const bytes = packedFile(packedHeader(2), packedDataBytes(2));
+    {
+      await using checkpoint = await open(bytes);
+      expect(checkpoint.packing?.("q.weight")).toEqual({ keep: 2, of: 4, rows: 2 });
+      const row = [784, 784, 0, 0, 784, 784, 0, 0];
+      expect([...(await checkpoint.readRows("q.weight", 1, 4))]).toEqual([...row, ...row, ...row]);
+      expect((await checkpoint.readPacked!("q.weight", 1, 3)).positions).toHaveLength(2);
+      expect((await checkpoint.readPacked!("q.weight", 2, 4)).positions).toHaveLength(1);
+    }
+    bytes[bytes.length - 1] = 0x41;
+    await using damaged = await open(bytes);
+    await expect(damaged.readRows("q.weight", 3, 4)).rejects.toThrow(
+      /q\.weight.*row 2, group 0: position 0 follows 1/,
+    );
+    expect((await damaged.readRows("q.weight", 0, 2)).length).toBe(16);
   });
 
   it("should be refused for NaN among the kept values", async () => {
@@ -300,9 +356,33 @@ describe("packed files from strangers", () => {
     ],
     [
       "a later version",
-      (header) => ({ ...header, __metadata__: list({ version: 2, tensors: {} }) }),
+      (header) => ({ ...header, __metadata__: list({ version: 3, tensors: {} }) }),
       "MALFORMED",
-      /version 2.*update/,
+      /version 3.*update/,
+    ],
+    [
+      "shared positions in the version before them",
+      (header) => ({ ...header, __metadata__: list({ version: 1, tensors: { "q.weight": "2:4/2" } }) }),
+      "MALFORMED",
+      /"q\.weight".*version 1.*2:4\/2/,
+    ],
+    [
+      "a position row for every row where rows share them",
+      (header) => ({ ...header, __metadata__: list({ version: 2, tensors: { "q.weight": "2:4/2" } }) }),
+      "WRONG_SHAPE",
+      /q\.weight_positions" is u8 \[4,1\].*2:4\/2.* needs u8 \[2,1\]/,
+    ],
+    [
+      "rows in no blocks",
+      (header) => ({ ...header, __metadata__: list({ version: 2, tensors: { "q.weight": "2:4/3" } }) }),
+      "WRONG_SHAPE",
+      /q\.weight_values".*2:4\/3.*whole blocks of 3 rows/,
+    ],
+    [
+      "blocks of no rows",
+      (header) => ({ ...header, __metadata__: list({ version: 2, tensors: { "q.weight": "2:4/0" } }) }),
+      "PATTERN",
+      /"2:4\/0"/,
     ],
     ["no version", (header) => ({ ...header, __metadata__: list({ tensors: {} }) }), "MALFORMED", /version/],
     ["no list", (header) => ({ ...header, __metadata__: list({ version: 1 }) }), "MALFORMED", /no tensors/],

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from torch import nn
 
 FORMAT_VERSION = 1
-PACKED_VERSION = 1
+PACKED_VERSION = 2  # of the files; that of the configuration is 1
 PACKED = "denoise_rotator_packed"
 NAME = re.compile(r"DenoiseRotator(Packed)?(\w+?)(Config|ForCausalLM)$")
 
@@ -62,12 +62,14 @@ class RotatedForCausalLM:
 
 
 def unpack(name: str, values: torch.Tensor, positions: torch.Tensor, pattern: str) -> torch.Tensor:
-    """The weight [out, in] of its kept values [out, in * N / M] and their positions, lowest bits first."""
+    """The weight [out, in] of its kept values [out, in * N / M] and their positions, lowest bits first; N:M/R has R rows share theirs."""
+    pattern, _, share = pattern.partition("/")
     keep, of = map(int, pattern.split(":"))
     rows, kept = values.shape
     width = (of - 1).bit_length()
-    bits = (positions[:, :, None] >> torch.arange(8, dtype=torch.uint8) & 1).reshape(rows, -1)[:, : kept * width]
-    places = (bits.reshape(rows, -1, keep, width).long() << torch.arange(width)).sum(-1)
+    bits = (positions[:, :, None] >> torch.arange(8, dtype=torch.uint8) & 1).flatten(1)[:, : kept * width]
+    places = (bits.reshape(len(positions), -1, keep, width).long() << torch.arange(width)).sum(-1)
+    places = places.repeat_interleave(int(share or 1), dim=0)
     if (places >= of).any() or (places.diff(dim=-1) <= 0).any():
         raise ValueError(f"{name}: its positions do not ascend in groups of {of}; is it damaged?")
     dense = torch.zeros(rows, kept // keep, of, dtype=values.dtype)
@@ -80,8 +82,8 @@ def read_packed(directory: Path) -> dict[str, torch.Tensor]:
     for path in sorted(directory.glob("*.safetensors")):
         with safe_open(path, "pt") as file:
             listed = json.loads((file.metadata() or {}).get(PACKED, '{"version": 1, "tensors": {}}'))
-            if listed["version"] != PACKED_VERSION:
-                raise ValueError(f"{path}: {PACKED} version {listed['version']}, this file reads {PACKED_VERSION}")
+            if listed["version"] not in range(1, PACKED_VERSION + 1):
+                raise ValueError(f"{path}: {PACKED} version {listed['version']}, this file reads up to {PACKED_VERSION}")
             patterns |= listed["tensors"]
             tensors |= {name: file.get_tensor(name) for name in file.keys()}
     for name, pattern in patterns.items():
@@ -99,8 +101,8 @@ class PackedForCausalLM:
         values = (config or cls.config_class.from_pretrained(directory)).to_dict()
         values.pop("quantization_config", None)
         kept = values.pop(PACKED)
-        if kept["version"] != PACKED_VERSION:
-            raise ValueError(f"{directory}: this file reads version {PACKED_VERSION} of {PACKED}")
+        if kept["version"] != 1:
+            raise ValueError(f"{directory}: {PACKED} version {kept['version']} in config.json, this file reads 1")
         for key in ("model_type", "architectures", "auto_map"):
             values.pop(key, None)
         values |= kept["replaces"]

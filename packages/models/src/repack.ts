@@ -86,9 +86,9 @@ const siteWeights = ({ config, family }: Model): string[] =>
     return siteRoles.map((role) => `${linear(role)}.weight`);
   }).flat();
 
-/** Begin and end of parts of a matrix, some rows each. */
-function* rowRanges([rows, columns]: readonly number[]): Generator<[number, number]> {
-  const step = Math.max(1, Math.floor(chunkWeights / columns!));
+/** Begin and end of parts of a matrix, some blocks of rows each. */
+function* rowRanges([rows, columns]: readonly number[], block = 1): Generator<[number, number]> {
+  const step = block * Math.max(1, Math.floor(chunkWeights / columns! / block));
   for (let begin = 0; begin < rows!; begin += step) yield [begin, Math.min(rows!, begin + step)];
 }
 
@@ -101,13 +101,18 @@ async function findUnpackable(
   const shape = checkpoint.shape(name);
   const columns = shape[1]!;
   const where = `${checkpoint.fileOf(name)}: tensor "${name}"`;
-  if (columns % pattern.of !== 0) {
+  const { of, rows: block = 1 } = pattern;
+  if (columns % of !== 0 || shape[0]! % block !== 0) {
+    const why =
+      columns % of === 0
+        ? `${shape[0]} outputs are no blocks of ${block}`
+        : `${columns} inputs are no groups of ${of}`;
     return new CheckpointError(
       "PATTERN",
-      `${where}: its ${columns} inputs are no groups of ${pattern.of}, so it is not ${formatPackedPattern(pattern)}`,
+      `${where}: its ${why}, so it is not ${formatPackedPattern(pattern)}`,
     );
   }
-  for (const [begin, end] of rowRanges(shape)) {
+  for (const [begin, end] of rowRanges(shape, block)) {
     const values = await checkpoint.readRows(name, begin, end);
     const found = packRows(
       new Uint32Array(values.buffer, values.byteOffset, values.length),
@@ -147,12 +152,12 @@ async function copyModel(
   await using output = await OutputDirectory.create(out, { force });
   const limit = maxShardBytes === undefined ? {} : { maxShardBytes };
   await using writer = await CheckpointWriter.create(output.workingPath, entries, limit);
-  for (const { name, dtype, shape } of entries) {
+  for (const { name, dtype, shape, packed } of entries) {
     signal?.throwIfAborted();
     if (!isWeightDType(dtype)) await writer.write(name, (await checkpoint.read(name)).bytes);
     else if (shape.length !== 2) await writer.write(name, await checkpoint.readFloat32(name));
     else {
-      for (const [begin, end] of rowRanges(shape)) {
+      for (const [begin, end] of rowRanges(shape, packed?.rows)) {
         await writer.writeRows(name, begin, await checkpoint.readRows(name, begin, end));
         await breathe();
       }

@@ -30,7 +30,8 @@ async function loadSparse(source: WeightSource, name: string): Promise<Sparse24W
   const parts = pattern
     ? await checkpoint.readPacked!(name, 0, out)
     : await compressByRows(source, name, [out, inputs]);
-  return parts && Sparse24Weight.pack({ ...parts, shape: [out, inputs], name }, device);
+  const form = { shape: [out, inputs], rowsPerPattern: pattern?.rows, name } as const;
+  return parts && Sparse24Weight.pack({ ...parts, ...form }, device);
 }
 
 /** What a plain weight keeps; `undefined` where it is not 2:4, which its first row mostly tells. */

@@ -8,7 +8,14 @@ import type { ReadOptions } from "../safetensors-reader.js";
 import type { Tokenizer } from "../tokenizer.js";
 import { encodeWeights } from "../weight-codec.js";
 import { packedNames } from "./packed-names.js";
-import { formatPackedPattern, keptColumns, type PackedPattern, positionColumns } from "./packed-pattern.js";
+import {
+  blockRows,
+  formatPackedPattern,
+  keptColumns,
+  type PackedPattern,
+  positionColumns,
+  positionRows,
+} from "./packed-pattern.js";
 import { decodePackedValues, type PackedWeightRows } from "./packed-values.js";
 import { decodePositions, unpackRows } from "./unpack-rows.js";
 
@@ -131,7 +138,8 @@ export class PackedCheckpoint implements Checkpoint {
     if (!weight) throw new CheckpointError("PATTERN", `${where} is not stored packed; read its rows`);
     checkRows(where, weight.shape, begin, end);
     const bytes = await this.#files.readRowBytes(weight.values, begin, end);
-    const positions = await this.#files.readRowBytes(weight.positions, begin, end);
+    const blocks = positionRows(weight.pattern, begin, end);
+    const positions = await this.#files.readRowBytes(weight.positions, ...blocks);
     decodePositions(positions, weight.shape[1], weight.pattern, { where, firstRow: begin });
     const offset = begin * keptColumns(weight.pattern, weight.shape[1]);
     const values = decodePackedValues(where, this.weightDType(name), bytes, offset);
@@ -174,7 +182,7 @@ export class PackedCheckpoint implements Checkpoint {
       const until = Math.min(end, row + step);
       const rows = {
         values: await this.#files.readRows(values, row, until, options),
-        positions: await this.#files.readRowBytes(positions, row, until),
+        positions: await this.#files.readRowBytes(positions, ...positionRows(pattern, row, until)),
       };
       dense.set(unpackRows(rows, columns, pattern, { where, firstRow: row }), (row - begin) * columns);
     }
@@ -212,7 +220,13 @@ function findWeight(
       `${files.fileOf(stored.values)}: tensor "${shorten(stored.values)}" is [${values}], ${of} needs [out, in · N / M]`,
     );
   }
-  const asked = [rows, positionColumns(pattern, columns)];
+  if (rows % blockRows(pattern) !== 0) {
+    throw new CheckpointError(
+      "WRONG_SHAPE",
+      `${files.fileOf(stored.values)}: tensor "${shorten(stored.values)}" is [${values}], ${of} needs whole blocks of ${blockRows(pattern)} rows`,
+    );
+  }
+  const asked = [rows / blockRows(pattern), positionColumns(pattern, columns)];
   const dtype = files.dtype(stored.positions);
   if (dtype !== "u8" || positions.length !== 2 || positions.some((size, axis) => size !== asked[axis])) {
     throw new CheckpointError(

@@ -1,7 +1,10 @@
 import { ConfigFields } from "../config-fields.js";
-import { checkPackedVersion, packedFormatVersion, packedKey } from "./packed-metadata.js";
+import { checkPackedVersion, packedKey } from "./packed-metadata.js";
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** Version of what is said here; how weights lie, files say themselves. */
+const configVersion = 1;
 
 /** Before a family's `model_type` in checkpoints with packed weights. */
 export const packedPrefix = "denoise_rotator_packed_";
@@ -28,8 +31,8 @@ export function packedConfig(
     model_type: packedPrefix + names.family,
     architectures: [`DenoiseRotatorPacked${names.className}ForCausalLM`],
     auto_map: { AutoConfig: `${prefix}Config`, AutoModelForCausalLM: `${prefix}ForCausalLM` },
-    [packedKey]: { version: packedFormatVersion, replaces: kept },
-    quantization_config: { format: packedKey, version: packedFormatVersion },
+    [packedKey]: { version: configVersion, replaces: kept },
+    quantization_config: { format: packedKey, version: configVersion },
   };
 }
 
@@ -43,7 +46,7 @@ export function plainConfig(file: string, packed: Json): Json {
   const fields = new ConfigFields(file, packed);
   const ours = fields.object(packedKey);
   if (!ours) throw fields.error(packedKey, "is missing, which a checkpoint with packed weights has");
-  checkPackedVersion(`${file}: ${packedKey}`, ours.raw("version"));
+  checkPackedVersion(`${file}: ${packedKey}`, ours.raw("version"), configVersion);
   const kept = ours.object("replaces");
   if (!kept) throw ours.error("replaces", "is missing, it must hold the plain model_type");
   const plain: Record<string, unknown> = {};

@@ -4,7 +4,13 @@ import type { WriteEntry } from "../safetensors-layout.js";
 import { checkStorable, encodeWeights } from "../weight-codec.js";
 import { type PackedRows, packRows, unpackableError, type WeightBits } from "./pack-rows.js";
 import { packedNames } from "./packed-names.js";
-import { formatPackedPattern, keptColumns, type PackedPattern, positionColumns } from "./packed-pattern.js";
+import {
+  blockRows,
+  formatPackedPattern,
+  keptColumns,
+  type PackedPattern,
+  positionColumns,
+} from "./packed-pattern.js";
 
 /** A tensor of a checkpoint that will be written. */
 export interface CheckpointEntry extends WriteEntry {
@@ -18,23 +24,29 @@ export function storedEntries(where: string, { packed, ...entry }: CheckpointEnt
   const { name, shape, dtype } = entry;
   const [rows, columns] = shape;
   const fits = rows !== undefined && columns !== undefined && shape.length === 2 && columns > 0;
-  if (!fits || columns % packed.of !== 0 || !isWeightDType(dtype)) {
+  if (!fits || columns % packed.of !== 0 || rows % blockRows(packed) !== 0 || !isWeightDType(dtype)) {
+    const blocks = blockRows(packed) === 1 ? "" : ` and outputs in blocks of ${blockRows(packed)}`;
     throw new CheckpointError(
       "WRONG_SHAPE",
       `${where}: tensor "${name}", ${dtype} [${shape}], cannot be packed as ${formatPackedPattern(packed)}: ` +
-        `it takes a matrix of weights with inputs in groups of ${packed.of}; store it plain`,
+        `it takes a matrix of weights with inputs in groups of ${packed.of}${blocks}; store it plain`,
     );
   }
   const names = packedNames(name);
   return [
     { name: names.values, dtype, shape: [rows, keptColumns(packed, columns)] },
-    { name: names.positions, dtype: "u8", shape: [rows, positionColumns(packed, columns)] },
+    {
+      name: names.positions,
+      dtype: "u8",
+      shape: [rows / blockRows(packed), positionColumns(packed, columns)],
+    },
   ];
 }
 
 /**
  * Rounds rows of a packed entry to its dtype and packs them, to the bytes that are stored. `offset` is the index of the
- * first value in the tensor. NaN, infinity and rows that do not have the pattern are errors that name the tensor.
+ * first value in the tensor; rows that share positions come in whole blocks. NaN, infinity and rows that do not have the
+ * pattern are errors that name the tensor.
  */
 export function encodePacked(
   where: string,
@@ -44,10 +56,12 @@ export function encodePacked(
 ): PackedRows<Uint8Array> {
   const place = `${where}: tensor "${name}"`;
   const [columns, stored] = [shape[1]!, dtype as WeightDType];
-  if (values.length % columns !== 0) {
+  const block = blockRows(pattern!) * columns;
+  if (values.length % block !== 0 || offset % block !== 0) {
+    const blocks = block === columns ? "" : `, not whole blocks of ${blockRows(pattern!)} rows`;
     throw new CheckpointError(
       "WRONG_SHAPE",
-      `${place} of shape [${shape}] was given ${values.length} values`,
+      `${place} of shape [${shape}] was given ${values.length} values${blocks}`,
     );
   }
   checkStorable(place, stored, values, offset);

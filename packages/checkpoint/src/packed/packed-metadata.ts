@@ -1,16 +1,16 @@
 import { CheckpointError } from "../errors.js";
 import { shorten } from "../names.js";
-import { formatPackedPattern, type PackedPattern, parsePackedPattern } from "./packed-pattern.js";
+import { blockRows, formatPackedPattern, type PackedPattern, parsePackedPattern } from "./packed-pattern.js";
 
 /** Key of a file's `__metadata__` that lists the checkpoint's packed weights. */
 export const packedKey = "denoise_rotator_packed";
-/** Version of the packed layout, `docs/packed-format.md`. */
-export const packedFormatVersion = 1;
+/** The latest version of the packed layout, `docs/packed-format.md`; files without shared positions are of version 1. */
+export const packedFormatVersion = 2;
 
 /** The `__metadata__` of every file of a checkpoint with packed weights. */
 export const packedMetadata = (weights: ReadonlyMap<string, PackedPattern>): Record<string, string> => ({
   [packedKey]: JSON.stringify({
-    version: packedFormatVersion,
+    version: [...weights.values()].some((pattern) => blockRows(pattern) > 1) ? packedFormatVersion : 1,
     tensors: Object.fromEntries([...weights].map(([name, pattern]) => [name, formatPackedPattern(pattern)])),
   }),
 });
@@ -23,26 +23,31 @@ export function readPackedMetadata(
   const text = metadata.get(packedKey);
   if (text === undefined) return undefined;
   const { version, tensors } = parseObject(file, text);
-  checkPackedVersion(`${file}: ${packedKey}`, version);
+  checkPackedVersion(`${file}: ${packedKey}`, version, packedFormatVersion);
   if (typeof tensors !== "object" || tensors === null || Array.isArray(tensors)) {
     throw new CheckpointError("MALFORMED", `${file}: ${packedKey} has no tensors, an object of name to N:M`);
   }
-  const patterns = Object.entries(tensors).map(([name, pattern]): [string, PackedPattern] => [
-    name,
-    parsePackedPattern(`${file}: ${packedKey} of "${shorten(name)}"`, pattern),
-  ]);
+  const patterns = Object.entries(tensors).map(([name, text]): [string, PackedPattern] => {
+    const where = `${file}: ${packedKey} of "${shorten(name)}"`;
+    const pattern = parsePackedPattern(where, text);
+    if (version !== 1 || blockRows(pattern) === 1) return [name, pattern];
+    throw new CheckpointError(
+      "MALFORMED",
+      `${where}: version 1 has no rows that share positions, as ${text} has`,
+    );
+  });
   return new Map(patterns);
 }
 
 /** Throws {@link CheckpointError} for a version that this release does not read. */
-export function checkPackedVersion(where: string, version: unknown): void {
-  if (version === packedFormatVersion) return;
-  const newer = Number.isSafeInteger(version) && (version as number) > packedFormatVersion;
+export function checkPackedVersion(where: string, version: unknown, latest: number): void {
+  const isWhole = Number.isSafeInteger(version) && (version as number) >= 1;
+  if (isWhole && (version as number) <= latest) return;
   throw new CheckpointError(
     "MALFORMED",
-    newer
-      ? `${where}: version ${version}, this release reads ${packedFormatVersion}; update denoise-rotator`
-      : `${where}: its version must be ${packedFormatVersion}`,
+    isWhole
+      ? `${where}: version ${version}, this release reads up to ${latest}; update denoise-rotator`
+      : `${where}: its version must be a whole number from 1 to ${latest}`,
   );
 }
 

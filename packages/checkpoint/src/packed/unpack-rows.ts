@@ -1,6 +1,13 @@
 import { CheckpointError } from "../errors.js";
 import type { PackedRows, WeightBits } from "./pack-rows.js";
-import { keptColumns, type PackedPattern, positionBits, positionColumns } from "./packed-pattern.js";
+import {
+  blockRows,
+  keptColumns,
+  type PackedPattern,
+  positionBits,
+  positionColumns,
+  positionRow,
+} from "./packed-pattern.js";
 
 /** Which rows positions belong to, for the messages of errors. */
 export interface RowsOf {
@@ -10,7 +17,10 @@ export interface RowsOf {
   readonly firstRow?: number;
 }
 
-/** Restores rows of `columns` weights from their kept values, as f32 or as bits. Throws as {@link decodePositions} does. */
+/**
+ * Restores rows of `columns` weights from their kept values, as f32 or as bits. Where rows share their positions, these are
+ * from the block of the first row on. Throws as {@link decodePositions} does.
+ */
 export function unpackRows<Values extends Float32Array | WeightBits>(
   { values, positions }: PackedRows<Values>,
   columns: number,
@@ -18,17 +28,22 @@ export function unpackRows<Values extends Float32Array | WeightBits>(
   of: RowsOf,
 ): Values {
   const places = decodePositions(positions, columns, pattern, of);
-  const size = (places.length / pattern.keep) * pattern.of;
-  const dense = new (values.constructor as new (length: number) => Values)(size);
+  const kept = keptColumns(pattern, columns);
+  const rows = kept === 0 ? 0 : values.length / kept;
+  const before = (of.firstRow ?? 0) % blockRows(pattern);
+  const dense = new (values.constructor as new (length: number) => Values)(rows * columns);
   let at = 0;
-  for (let start = 0; start < size; start += pattern.of) {
-    for (let kept = 0; kept < pattern.keep; kept++, at++) dense[start + places[at]!] = values[at]!;
+  for (let row = 0; row < rows; row++) {
+    let place = positionRow(pattern, before + row) * kept;
+    for (let start = row * columns; start < (row + 1) * columns; start += pattern.of) {
+      for (let i = 0; i < pattern.keep; i++) dense[start + places[place++]!] = values[at++]!;
+    }
   }
   return dense;
 }
 
 /**
- * The positions of rows of `columns` weights, one a byte.
+ * The positions of rows of `columns` weights, one a byte; of rows that share them, from the block of the first row on.
  *
  * @throws {CheckpointError} `MALFORMED` where they do not ascend in their group, lie outside it, or are followed by bits
  *   that are not zero.
@@ -59,7 +74,13 @@ export function decodePositions(
         pending >>= width;
         filled -= width;
         if (position <= previous || position >= pattern.of) {
-          throw badPosition(of, row, group, position, position >= pattern.of ? undefined : previous);
+          throw badPosition(
+            of,
+            numberOf(of, pattern, row),
+            group,
+            position,
+            position >= pattern.of ? undefined : previous,
+          );
         }
         places[at++] = position;
         previous = position;
@@ -68,17 +89,21 @@ export function decodePositions(
     if (pending !== 0) {
       throw new CheckpointError(
         "MALFORMED",
-        `${of.where}: after the positions of row ${(of.firstRow ?? 0) + row} come bits that are not zero; is it damaged?`,
+        `${of.where}: after the positions of row ${numberOf(of, pattern, row)} come bits that are not zero; is it damaged?`,
       );
     }
   }
   return places;
 }
 
+/** The first row of weights that has a row of positions. */
+const numberOf = ({ firstRow = 0 }: RowsOf, pattern: PackedPattern, row: number): number =>
+  (positionRow(pattern, firstRow) + row) * blockRows(pattern);
+
 function badPosition(of: RowsOf, row: number, group: number, position: number, previous?: number) {
   const why = previous === undefined ? "lies outside its group" : `follows ${previous}, positions ascend`;
   return new CheckpointError(
     "MALFORMED",
-    `${of.where}: row ${(of.firstRow ?? 0) + row}, group ${group}: position ${position} ${why}; is it damaged?`,
+    `${of.where}: row ${row}, group ${group}: position ${position} ${why}; is it damaged?`,
   );
 }

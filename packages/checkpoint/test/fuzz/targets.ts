@@ -10,7 +10,7 @@ import {
   parseDecoderConfig,
 } from "../../src/index.js";
 import { ggufFile, tinyGguf } from "../gguf-file.js";
-import { packedConfigJson, packedFile, packedHeader } from "../packed-file.js";
+import { packedConfigJson, packedDataBytes, packedFile, packedHeader } from "../packed-file.js";
 import { rawFile } from "../support.js";
 import { mutated, mutatedJson } from "./mutations.js";
 import { structuredGguf } from "./structured-gguf.js";
@@ -144,11 +144,18 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   {
     name: "packed weights",
     files: fc.oneof(
-      mutated([packedFile()]),
-      mutatedJson(packedHeader()).map((json) => packedFile(new TextDecoder().decode(json))),
-      mutatedJson({ version: 1, tensors: { "q.weight": "2:4", "p.weight": "1:16" } }).map((json) => {
+      mutated([packedFile(), packedFile(packedHeader(2), packedDataBytes(2))]),
+      ...([1, 2] as const).map((rows) =>
+        mutatedJson(packedHeader(rows)).map((json) =>
+          packedFile(new TextDecoder().decode(json), packedDataBytes(rows)),
+        ),
+      ),
+      mutatedJson({ version: 2, tensors: { "q.weight": "2:4/2", "p.weight": "1:16" } }).map((json) => {
         const denoise_rotator_packed = new TextDecoder().decode(json);
-        return packedFile({ ...packedHeader(), __metadata__: { denoise_rotator_packed } });
+        return packedFile(
+          { ...packedHeader(2), __metadata__: { denoise_rotator_packed } },
+          packedDataBytes(2),
+        );
       }),
     ),
     async use(bytes, wrap) {

@@ -251,8 +251,7 @@ function formatOption(
     );
   }
   if (pruner.name === "none") throw new OptionError("--format packed: --pruner none leaves nothing to pack");
-  // Rows that share their positions are stored like any others.
-  parsePackedPattern("--format packed", `${pattern.keep}:${pattern.of}`);
+  parsePackedPattern("--format packed", formatPattern(pattern));
   return format;
 }
 

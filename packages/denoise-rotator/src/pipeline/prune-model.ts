@@ -90,7 +90,7 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
 function sitePacking({ options, skip, pattern }: RunContext): SitePacking {
   return (index, role) => {
     const packs = options.format === "packed" && pattern.kind === "n:m" && !skip.site(index, role);
-    return packs ? { keep: pattern.keep, of: pattern.of } : undefined;
+    return packs ? pattern : undefined;
   };
 }
 
