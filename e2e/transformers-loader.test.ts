@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PackedPattern } from "@denoise-rotator/checkpoint";
 import { type Backend, createCpuBackend, Random, type Tensor, tidy, toNumbers } from "@denoise-rotator/core";
 import { qr } from "@denoise-rotator/linalg";
 import { calibrate, openModel } from "@denoise-rotator/models";
@@ -25,37 +26,54 @@ const goldenFile = fileURLToPath(new URL("../goldens/loader/golden.json", import
 const randomOrthogonal = (shape: number[], random: Random, backend: Backend): Tensor =>
   tidy(() => qr(random.normal(shape, { backend })).Q);
 
-const forms = ["per-block", "shared", "packed"] as const;
-type Form = (typeof forms)[number];
-/**
- * What is written of every golden checkpoint: `<name>`, `<name>-shared` whose blocks share R1, and `<name>-packed`, which is
- * the first with its weights stored packed.
- */
-const cases = familyGoldens.flatMap((name) =>
-  forms.map((form) => [form === "per-block" ? name : `${name}-${form}`, name, form] as const),
+interface Form {
+  /** Behind the name of the golden checkpoint. */
+  readonly suffix: string;
+  readonly sparsity: string;
+  /** Whether blocks share R1. */
+  readonly shared?: boolean;
+  readonly packed?: PackedPattern;
+}
+/** What is written of every golden checkpoint. */
+const forms: readonly Form[] = [
+  { suffix: "", sparsity: "2:4" },
+  { suffix: "-shared", sparsity: "2:4", shared: true },
+  { suffix: "-packed", sparsity: "2:4", packed: { keep: 2, of: 4 } },
+];
+/** Of one besides: rows that share their kept positions. */
+const formsOfOne: readonly Form[] = [
+  { suffix: "-rows", sparsity: "2:4/4" },
+  { suffix: "-rows-packed", sparsity: "2:4/4", packed: { keep: 2, of: 4, rows: 4 } },
+];
+const cases = familyGoldens.flatMap((name, i) =>
+  [...forms, ...(i === 0 ? formsOfOne : [])].map((form) => [name + form.suffix, name, form] as const),
 );
 
 /**
- * Turns every block by random rotations, prunes it to 2:4 and writes; the same bytes every time. Nothing is learned, so
+ * Turns every block by random rotations, prunes it and writes; the same bytes every time. Nothing is learned, so
  * that they do not change with how rotations are learned.
  */
-async function write(name: string, form: Form, out: string): Promise<ArrayLike<number>> {
+async function write(
+  name: string,
+  { sparsity, shared = false, packed }: Form,
+  out: string,
+): Promise<ArrayLike<number>> {
   const windows = await goldenWindows(name);
   const device = createCpuBackend();
   const random = new Random(1);
   await using model = await openModel(goldenDirectory(name), { device });
   for await (const block of calibrate(model, windows, {
     out,
-    rotated: form === "shared" ? "shared" : true,
-    ...(form === "packed" ? { packed: () => ({ keep: 2, of: 4 }) } : {}),
+    rotated: shared ? "shared" : true,
+    ...(packed ? { packed: () => packed } : {}),
   })) {
     const { keyValueCount, dim } = block.heads;
-    const ofR1 = form === "shared" ? new Random(2) : random;
+    const ofR1 = shared ? new Random(2) : random;
     using R1 = randomOrthogonal([block.hiddenSize, block.hiddenSize], ofR1, device);
     using R2 = randomOrthogonal([keyValueCount, dim, dim], random, device);
     await block.foldNorms();
     await absorb(block, { R1, R2 });
-    await pruneBlock(block, magnitude({ pattern: "2:4" }));
+    await pruneBlock(block, magnitude({ pattern: sparsity }));
   }
   await using written = await openModel(out, { device });
   using logits = await written.logits(windows);
@@ -77,7 +95,7 @@ describe("rotated checkpoints in transformers", () => {
       const { files } = JSON.parse(await readFile(goldenFile, "utf8"));
       expect(await hashes(join(folder, name))).toEqual(files[golden]);
       const found = await goldenTensors("loader");
-      expect(relativeError(found[form === "packed" ? name : golden]!, logits)).toBeLessThan(1e-4);
+      expect(relativeError(found[golden.replace(/-packed$/, "")]!, logits)).toBeLessThan(1e-4);
     } finally {
       await rm(folder, { recursive: true });
     }

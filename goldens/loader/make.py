@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -107,7 +108,7 @@ if __name__ == "__main__":
             subprocess.run(WRITE, cwd=ROOT, env={**os.environ, "ROTATED_CHECKPOINTS": str(folders)}, check=True)
         files, logits, bfloat16 = {}, {}, {}
         for folder in sorted(folders.iterdir()):
-            name, source = folder.name, HERE.parent / "families" / folder.name.removesuffix("-shared").removesuffix("-packed")
+            name, source = folder.name, HERE.parent / "families" / re.sub("-(shared|packed|rows|rows-packed)$", "", folder.name)
             files[name] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
             if name.endswith("-packed"):
                 check_packed(folder, folders / name.removesuffix("-packed"), source, Path(temporary) / "again" / name)

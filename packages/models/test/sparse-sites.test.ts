@@ -2,7 +2,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Backend, createCpuBackend, Sparse24Weight } from "@denoise-rotator/core";
 import { describe, expect, it, vi } from "vitest";
-import { calibrate, type Model, openModel, type SitePacking, TextGenerator } from "../src/index.js";
+import {
+  calibrate,
+  type Model,
+  openModel,
+  packModel,
+  type SitePacking,
+  TextGenerator,
+} from "../src/index.js";
 import { relativeError } from "./goldens.js";
 import { pruneTwoOfFour } from "./prune-two-of-four.js";
 import {
@@ -109,6 +116,31 @@ describe("2:4 sites", () => {
       expect((await weightBytes(sparse)) < (await weightBytes(dense))).toBe(mixed);
     }
     expect(smallConfig.hidden_size % 8).not.toBe(0);
+  });
+
+  it("should keep positions that rows share as they are stored", async () => {
+    const device = createCpuBackend();
+    const directory = await randomCheckpoint({
+      differs: sizes,
+      edit: (name, values) => {
+        // Positions 0 and 1 everywhere, or one of them.
+        if (!name.endsWith("_proj.weight")) return;
+        for (let i = 0; i < values.length; i++) if (i % 4 > 1 || i % 5 === 0) values[i] = 0;
+      },
+    });
+    const packed = join(await temporaryFolder(), "packed");
+    await using dense = await openModel(directory, { device });
+    const pattern = { keep: 2, of: 4, rows: 4 };
+    const elements = siteNames(dense).reduce((sum, name) => {
+      const [out, inputs] = dense.checkpoint.shape(name);
+      return sum + out! * inputs!;
+    }, 0);
+    expect(await packModel(dense, packed, { pattern })).toHaveLength(siteNames(dense).length);
+    await using sparse = await openModel(packed, { device, sparse: true });
+    using expected = await dense.logits(windows);
+    using logits = await sparse.logits(windows);
+    expect(relativeError(await logits.read(), await expected.read())).toBeLessThan(1e-5);
+    expect(await weightBytes(sparse)).toBe((4 * elements) / 2 + elements / 8 / 4);
   });
 
   it("should be found among dense ones in a file that begins like 2:4", async () => {

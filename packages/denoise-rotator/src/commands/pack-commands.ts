@@ -18,7 +18,12 @@ export function packCommand(): Command {
       "Copies a checkpoint with the weights of those linear layers packed that have the pattern: kept values and " +
         "positions, for 2:4 in bf16 9/16 of the bytes. Nothing is lost, `unpack` restores every bit.",
     )
-    .option("--pattern <N:M>", "what the weights were pruned to", pattern, { keep: 2, of: 4 })
+    .option(
+      "--pattern <N:M>",
+      "what the weights were pruned to; N:M/R where R rows share positions",
+      pattern,
+      { keep: 2, of: 4 },
+    )
     .action((name: string, flags: RepackFlags & { pattern: PackedPattern }) =>
       repack(name, flags, async (model, options) => {
         const packed = await packModel(model, flags.out, { ...options, pattern: flags.pattern });
