@@ -55,7 +55,8 @@ options
   --only PATTERN       works whose name matches the regular expression
   --rounds N           samples of each contender (default 7; solver and --quick 3)
   --full               solver: all 400 steps of the paper's recipe instead of 40; agreement: as many windows and steps
-                       as the demo; memory: a block of LLaMA-3-8B's shape too
+                       as the demo; memory: a block of LLaMA-3-8B's shape too;
+                       sparse-model: half the blocks of Llama-3.2-1B too
   --profile            prune: where the time goes on random weights of SmolLM2-135M's shape
   --budget MINUTES     ablation, smollm2: when to stop (default 60; with 0 and --resume it tabulates what there is)
   --resume             ablation, smollm2: keep the jobs that are done

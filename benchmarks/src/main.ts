@@ -100,8 +100,9 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       return { result, text: sparseMemoryReport(result) };
     }
     case "sparse-model": {
-      const { runSparseModel, sparseModelReport } = await import("./suites/sparse-model.js");
-      const result = await runSparseModel(quick, options.rounds, progress);
+      const { runSparseModel } = await import("./suites/sparse-model.js");
+      const { sparseModelReport } = await import("./report/sparse-model-report.js");
+      const result = await runSparseModel({ ...definedOnly(options), quick, full, progress });
       return { result, text: sparseModelReport(result) };
     }
     case "parity": {

@@ -4,9 +4,11 @@ import { benchReport, parseBenchResult } from "@denoise-rotator/bench";
 import { insertIntoFile } from "../ablation/insert-table.js";
 import { benchmarkTables, type Kept } from "../report/benchmark-tables.js";
 import type { ProfileResult } from "../report/profile-report.js";
+import { sparseModelReport } from "../report/sparse-model-report.js";
 import { sparseMarkdown } from "../report/sparse-report.js";
 import type { SuiteResult } from "../report/suite-report.js";
 import type { SparseResult } from "./sparse.js";
+import type { SparseModelResult } from "./sparse-model.js";
 
 const results = fileURLToPath(new URL("../../results/", import.meta.url));
 const sparseDocument = fileURLToPath(new URL("../../../docs/sparse-speed.md", import.meta.url));
@@ -40,6 +42,9 @@ function sparseTables(progress: (line: string) => void): Record<string, string> 
     }
     const { products, block } = sparseMarkdown(result);
     Object.assign(tables, { [`sparse-${engine}`]: products, [`sparse-block-${engine}`]: block });
+    const models = read<SparseModelResult>(`${results}sparse-model-${engine}.json`);
+    if (models) tables[`sparse-model-${engine}`] = sparseModelReport(models);
+    else progress(`results/sparse-model-${engine}.json is not there`);
   }
   for (const [name, table] of Object.entries(tables)) {
     if (!insertIntoFile(sparseDocument, name, table))

@@ -7,7 +7,7 @@ import { blockShapes, weightShapes } from "@denoise-rotator/bench";
 import { executeWith } from "../cli/denoise-rotator.js";
 import { engineVersions, type Machine, machine, versionOf } from "../machine.js";
 import type { LoadedWeights } from "../sparse-memory/load-weights.js";
-import { sparseModel, writeSparseModel } from "../sparse-memory/write-sparse-model.js";
+import { smollm2Model, writeSparseModel } from "../sparse-memory/write-sparse-model.js";
 
 interface MemoryRow {
   /** How the weights are stored, and how they are kept. */
@@ -39,7 +39,7 @@ export async function runSparseMemory(
   quick: boolean,
   progress: (line: string) => void,
 ): Promise<SparseMemoryResult> {
-  const model = sparseModel(quick);
+  const model = smollm2Model(quick);
   const folder = mkdtempSync(join(tmpdir(), "denoise-rotator-sparse-memory-"));
   const at = (name: string) => join(folder, name);
   try {

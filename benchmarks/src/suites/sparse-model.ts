@@ -5,7 +5,12 @@ import { wasm } from "@denoise-rotator/backend-wasm";
 import { median } from "@denoise-rotator/bench";
 import { openModel, TextGenerator } from "@denoise-rotator/models";
 import { engineVersions, type Machine, machine, versionOf } from "../machine.js";
-import { sparseModel, writeSparseModel } from "../sparse-memory/write-sparse-model.js";
+import {
+  llama1BModel,
+  type SparseModel,
+  smollm2Model,
+  writeSparseModel,
+} from "../sparse-memory/write-sparse-model.js";
 import { processorTime } from "./turns.js";
 
 /** Work of a whole model: a prompt read at once, or tokens written one by one. */
@@ -18,49 +23,73 @@ interface ModelRow {
   readonly speedup: number;
 }
 
-export interface SparseModelResult {
-  readonly suite: "sparse-model";
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly model: { readonly shape: string; readonly blocks: number; readonly vocabulary: number };
-  readonly rounds: number;
+export interface MeasuredModel {
+  readonly model: SparseModel;
   /** Of the weights of the blocks' linear layers where they lie. */
   readonly siteBytes: { readonly dense: number; readonly packed: number };
   readonly rows: readonly ModelRow[];
 }
 
+export interface SparseModelResult {
+  readonly suite: "sparse-model";
+  readonly machine: Machine;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly rounds: number;
+  readonly models: readonly MeasuredModel[];
+}
+
+export interface SparseModelOptions {
+  readonly quick: boolean;
+  /** Llama-3.2-1B's shape too. */
+  readonly full: boolean;
+  /** Which shapes. */
+  readonly only?: RegExp | undefined;
+  readonly rounds?: number | undefined;
+  readonly progress: (line: string) => void;
+}
+
 const decoded = 8;
 
 /**
- * A model of SmolLM2-135M's shape in bf16, rotated block by block and pruned to 2:4, all weights in memory: packed against
- * dense in one process, taking turns, on one thread.
+ * Whole models of real shapes in bf16, rotated block by block and pruned to 2:4, all weights in memory: packed against dense
+ * in one process, taking turns, on one thread.
  */
-export async function runSparseModel(
-  quick: boolean,
-  wantedRounds: number | undefined,
+export async function runSparseModel(options: SparseModelOptions): Promise<SparseModelResult> {
+  const { quick, full, only, rounds = quick ? 2 : 7 } = options;
+  const all = [smollm2Model(quick), ...(full ? [llama1BModel(quick)] : [])];
+  const models: MeasuredModel[] = [];
+  for (const model of all.filter(({ shape }) => only?.test(shape) ?? true)) {
+    models.push(await runModel(model, rounds, options.progress));
+  }
+  const ours = "@denoise-rotator/denoise-rotator";
+  return {
+    ...{ suite: "sparse-model", machine: machine(), models, rounds },
+    versions: { ...engineVersions(), [ours]: versionOf(ours) },
+  };
+}
+
+async function runModel(
+  model: SparseModel,
+  rounds: number,
   progress: (line: string) => void,
-): Promise<SparseModelResult> {
-  const model = sparseModel(quick);
-  const rounds = wantedRounds ?? (quick ? 2 : 7);
+): Promise<MeasuredModel> {
   const folder = mkdtempSync(join(tmpdir(), "denoise-rotator-sparse-model-"));
   try {
     const how = ["--rotate", "per-block", "--steps", "1", "--quality", "fast"];
-    const pruned = await writeSparseModel(folder, model, how, { draws: 2 ** 20, progress });
-    const ours = "@denoise-rotator/denoise-rotator";
-    return {
-      ...{ suite: "sparse-model", machine: machine(), model, rounds },
-      versions: { ...engineVersions(), [ours]: versionOf(ours) },
-      ...(await measure(pruned, rounds, progress)),
-    };
+    const report = (line: string) => progress(`${model.shape}: ${line}`);
+    const pruned = await writeSparseModel(folder, model, how, { draws: 2 ** 20, progress: report });
+    return { model, ...(await measure(pruned, rounds, report)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 async function measure(directory: string, rounds: number, progress: (line: string) => void) {
-  await using device = await wasm({ threads: 1 });
-  await using plain = await openModel(directory, { device, sparse: false });
-  await using sparse = await openModel(directory, { device, sparse: true });
+  // A memory each: both may not fit one.
+  await using plainDevice = await wasm({ threads: 1 });
+  await using sparseDevice = await wasm({ threads: 1 });
+  await using plain = await openModel(directory, { device: plainDevice, sparse: false });
+  await using sparse = await openModel(directory, { device: sparseDevice, sparse: true });
   progress("loading it twice");
   using dense = await TextGenerator.load(plain, { capacity: 1024 });
   using packed = await TextGenerator.load(sparse, { capacity: 1024 });
@@ -108,19 +137,4 @@ async function turns<T>(contenders: readonly T[], rounds: number, run: (contende
     }
   }
   return samples.map(median);
-}
-
-export function sparseModelReport({ rows, siteBytes, model, rounds, versions }: SparseModelResult): string {
-  const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
-  return [
-    `${model.shape}, ${model.blocks} blocks, vocabulary ${model.vocabulary}, rotated, bf16 on disk; Node ${versions.node}, one thread, medians of ${rounds};`,
-    `weights of the linear layers ${mebibytes(siteBytes.dense)} MiB dense, ${mebibytes(siteBytes.packed)} MiB packed`,
-    "",
-    "| load | dense, ms | packed, ms | speed-up |",
-    "| --- | ---: | ---: | ---: |",
-    ...rows.map(
-      ({ load, denseMs, packedMs, speedup }) =>
-        `| ${load} | ${denseMs.toFixed(1)} | ${packedMs.toFixed(1)} | ${speedup.toFixed(2)}× |`,
-    ),
-  ].join("\n");
 }
