@@ -14,6 +14,7 @@ export interface Work {
 export const workKinds = [
   "gemm",
   "linear",
+  "linear24",
   "exp",
   "log",
   "add",

@@ -14,6 +14,7 @@ import { workChecks } from "../src/works/index.js";
 import { gemm, linear } from "../src/works/products.js";
 import { rowMax, sum } from "../src/works/reductions.js";
 import { workSet } from "../src/works/sets.js";
+import { linear24 } from "../src/works/sparse-linear.js";
 
 const host: Host = {
   ...{ engine: "test", platform: "test", cores: 2, sharedMemory: true, webgpu: "none", webgl: "none" },
@@ -176,5 +177,13 @@ describe("sets of works", () => {
     expect(workSet("quick", ["gemm", "add-64K"]).map(({ name }) => name)).toEqual(["gemm-256", "add-64K"]);
     expect(workSet("full", ["linear"])).toHaveLength(24);
     expect(() => workSet("quick", ["gem"])).toThrow(/gem: choose from gemm, linear/);
+  });
+
+  it("should have layers of 2:4 weights, which contenders without sparse products multiply as they are", async () => {
+    const result = await runBench([linear24(3, 16, 24)], [cpu, loops], short);
+    expect(result.rows).toMatchObject([
+      { contender: "cpu", status: "ok" },
+      { contender: "naive-js", status: "ok" },
+    ]);
   });
 });

@@ -11,11 +11,13 @@ import { learningSteps } from "../src/works/learning.js";
 import { attention, gemm, linear } from "../src/works/products.js";
 import { rowMax, sum } from "../src/works/reductions.js";
 import { rotationStep } from "../src/works/rotation-step.js";
+import { linear24 } from "../src/works/sparse-linear.js";
 
 const works: Work[] = [
   gemm(24, 40, 32),
   gemm(8, 12, 16, 3),
   linear(7, 20, 12),
+  linear24(7, 20, 16),
   attention(2, 33, 8),
   exp(1000),
   log(1000),

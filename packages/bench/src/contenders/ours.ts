@@ -1,17 +1,21 @@
 import {
   attention,
   type Backend,
+  compressSparse24,
+  encodeBFloat16,
   fromTyped,
   max,
   rmsNorm,
+  Sparse24Weight,
   softmax,
+  sparse24Matmul,
   sum,
   type Tensor,
   tidy,
 } from "@denoise-rotator/core";
 import { cholesky, inverseTriangular, qr, symmetricEigen } from "@denoise-rotator/linalg";
 import type { RotationPresetName } from "@denoise-rotator/rotator";
-import type { Contender } from "../contender.js";
+import type { Contender, Prepared } from "../contender.js";
 import { download, readOne } from "../tensors.js";
 import { shapeOfSizes } from "../works/block-shape.js";
 import { decoderBlockForward } from "../works/decoder-block-forward.js";
@@ -50,6 +54,13 @@ export function ours(backend: Backend, options: OurOptions): Contender {
     {
       gemm: operation((a, b) => a!.matmul(b!)),
       linear: operation((x, weight) => tidy(() => x!.matmul(weight!.transpose()))),
+      linear24: ([x, weight], sizes) => {
+        const { data, shape } = weight!;
+        const parts = compressSparse24(encodeBFloat16(data), shape as readonly [number, number]);
+        const packed = Sparse24Weight.pack(parts!, backend);
+        const prepared = operation((rows) => sparse24Matmul(rows!, packed))([x!], sizes);
+        return withDisposal(prepared, packed);
+      },
       exp: operation((x) => x!.exp()),
       log: operation((x) => x!.log()),
       softmax: operation((x) => softmax(x!)),
@@ -77,6 +88,18 @@ export function ours(backend: Backend, options: OurOptions): Contender {
       learningSteps: stepsPrepare(backend, preset),
     },
   );
+}
+
+/** Disposes of `owned` too. */
+async function withDisposal(prepared: ReturnType<Prepare>, owned: { dispose(): void }): Promise<Prepared> {
+  const work = await prepared;
+  return {
+    ...work,
+    dispose() {
+      work.dispose();
+      owned.dispose();
+    },
+  };
 }
 
 const stepPrepare =

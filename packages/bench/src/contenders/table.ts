@@ -5,7 +5,10 @@ export type Prepare = (inputs: readonly Dense[], sizes: readonly number[]) => Pr
 
 export type PrepareTable = Readonly<Partial<Record<WorkKind, Prepare>>>;
 
-/** A contender that prepares works by a table; what the table lacks, the library lacks. */
+/**
+ * A contender that prepares works by a table; what the table lacks, the library lacks. Sparse layers are dense ones to who has
+ * only those.
+ */
 export const contender = (
   identity: Omit<Contender, "prepare" | "describe"> & Partial<Pick<Contender, "describe">>,
   table: PrepareTable,
@@ -13,7 +16,7 @@ export const contender = (
   describe: () => ({}),
   ...identity,
   prepare({ kind, sizes }, inputs) {
-    const prepare = table[kind];
+    const prepare = table[kind] ?? (kind === "linear24" ? table.linear : undefined);
     if (!prepare) throw new Unsupported("has no such operation");
     return prepare(inputs, sizes);
   },

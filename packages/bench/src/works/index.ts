@@ -6,11 +6,13 @@ import { learningCheck } from "./learning.js";
 import { attentionCheck, gemmCheck, linearCheck } from "./products.js";
 import { rowMaxCheck, sumCheck } from "./reductions.js";
 import { rotationStepCheck } from "./rotation-step.js";
+import { linear24Check } from "./sparse-linear.js";
 
 /** Inputs and verification of every kind of work. */
 export const workChecks: Readonly<Record<WorkKind, WorkCheck>> = {
   gemm: gemmCheck,
   linear: linearCheck,
+  linear24: linear24Check,
   attention: attentionCheck,
   exp: expCheck,
   log: logCheck,

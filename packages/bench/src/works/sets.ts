@@ -7,16 +7,17 @@ import { cholesky, qr } from "./factorisations.js";
 import { gemm, linear } from "./products.js";
 import { rowMax, sum } from "./reductions.js";
 import { rotationStep } from "./rotation-step.js";
+import { linear24 } from "./sparse-linear.js";
 
 const square = (n: number) => gemm(n, n, n);
 const thousand = 1024;
 const million = thousand * thousand;
 
-/** The distinct linear layers of a block at so many tokens. */
-export function linears(name: BlockShapeName, tokens: readonly number[]): Work[] {
+/** The distinct linear layers of a block at so many tokens, dense or by `layer` otherwise. */
+export function linears(name: BlockShapeName, tokens: readonly number[], layer = linear): Work[] {
   const shapes = new Map(weightShapes(blockShapes[name]).map((shape) => [shape.join(), shape]));
   return tokens.flatMap((count) =>
-    [...shapes.values()].map(([outputs, inputs]) => linear(count, outputs, inputs)),
+    [...shapes.values()].map(([outputs, inputs]) => layer(count, outputs, inputs)),
   );
 }
 
@@ -26,6 +27,7 @@ const sets = {
     square(256),
     // SmolLM2-135M's up and down at a quarter.
     ...[linear(1, 384, 144), linear(64, 384, 144), linear(64, 144, 384)],
+    ...[linear24(1, 384, 144), linear24(64, 384, 144)],
     ...[add(64 * thousand), exp(64 * thousand), softmax(64, thousand)],
     ...[sum(64 * thousand), rowMax(64, thousand)],
     ...[cholesky(128), qr(96), rotationStep("small"), decoderBlock("small", 16)],
@@ -33,6 +35,7 @@ const sets = {
   standard: () => [
     ...[256, 512, 1024].map(square),
     ...linears("smollm2-135m", [1, 64, 512]),
+    ...linears("smollm2-135m", [1, 64], linear24),
     ...[add(thousand), add(million), exp(million), softmax(1024, 1024), sum(million), rowMax(1024, 1024)],
     ...[cholesky(576), qr(256), rotationStep("tiny-llama"), decoderBlock("smollm2-135m", 64)],
   ],
@@ -40,6 +43,7 @@ const sets = {
     ...[256, 512, 1024, 2048].map(square),
     ...linears("smollm2-135m", [1, 64, 512]),
     ...linears("llama-1b", [1, 64, 512]),
+    ...linears("llama-1b", [1, 64, 512], linear24),
     ...[add(thousand), add(million), exp(million), softmax(1024, 1024), sum(million), rowMax(1024, 1024)],
     ...[cholesky(576), cholesky(1536), qr(256), qr(576)],
     ...[rotationStep("tiny-llama"), decoderBlock("smollm2-135m", 64), decoderBlock("smollm2-135m", 512)],
