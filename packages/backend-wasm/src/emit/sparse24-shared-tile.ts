@@ -1,4 +1,4 @@
-import { i32, type Local, v128 } from "../assembler/expressions.js";
+import { i32, type Local, select, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
@@ -34,7 +34,7 @@ export const sharedTilesOf = ({
 export const sharedTileName = ({ vectors }: SharedTile): string => `sparse24SharedTile${4 * vectors}`;
 
 /**
- * `sparse24SharedTile…(weights, x, sums, blocks, steps, accumulate)`: as `sparse24Tile…`, for rows that share their positions by
+ * `sparse24SharedTile…(weights, x, sums, blocks, steps, accumulate, ahead, aheadStep)`: as `sparse24Tile…`, for rows that share their positions by
  * fours, to the same sums.
  *
  * A row of the panel, once loaded, serves all rows of the tile: fewer loads than multiply-adds.
@@ -49,11 +49,17 @@ export function defineSharedTile(m: ModuleBuilder, tile: SharedTile): void {
       blocks: "i32",
       steps: "i32",
       accumulate: "i32",
+      ahead: "i32",
+      aheadStep: "i32",
     },
     (f, p) => {
       const sums = Array.from({ length: tile.rows }, () => f.locals("v128", tile.vectors) as Local<"v128">[]);
-      const [row, codes, values, x, left] = f.locals("i32", 5);
+      const [row, codes, values, x, left, touch] = f.locals("i32", 6);
+      const blockBytes = f.let(i32.mul(p.steps, bytes));
+      const end = f.let(i32.add(p.weights, i32.mul(p.blocks, blockBytes)));
       f.repeat(p.blocks, () => {
+        const next = i32.add(p.weights, blockBytes);
+        f.set(touch, select(p.ahead, next, i32.eq(next, end)));
         f.setInt(row, 0);
         f.doWhile(
           () => {
@@ -61,13 +67,13 @@ export function defineSharedTile(m: ModuleBuilder, tile: SharedTile): void {
             f.set(values, i32.add(p.weights, i32.shl(row, 2)));
             f.set(x, p.x);
             f.set(left, p.steps);
-            multiplyRows(m, f, tile, { sums, codes, values, x, left });
+            multiplyRows(m, f, tile, { sums, codes, values, x, left, touch, touchStep: p.aheadStep });
             storeSums(f, sums.flat(), p.sums, p.accumulate);
             f.advance(row, tile.rows);
           },
           () => i32.ltS(row, blockRows),
         );
-        f.advance(p.weights, i32.mul(p.steps, bytes));
+        f.advance(p.weights, blockBytes);
       });
     },
   );
@@ -80,16 +86,19 @@ interface RowCursors {
   readonly x: Local<"i32">;
   /** Steps to do. */
   readonly left: Local<"i32">;
+  /** What is touched, and how much further at every step. */
+  readonly touch: Local<"i32">;
+  readonly touchStep: Local<"i32">;
 }
 
 function multiplyRows(
   m: ModuleBuilder,
   f: FunctionBuilder,
   { vectors, separateSums }: SharedTile,
-  { sums, codes, values, x, left }: RowCursors,
+  { sums, codes, values, x, left, touch, touchStep }: RowCursors,
 ): void {
   const panelRow = 16 * vectors;
-  const [code, next, at] = f.locals("i32", 3);
+  const [code, next, at, touched] = f.locals("i32", 4);
   const weights = f.locals("v128", sums.length);
   const line = f.local("v128");
   for (const row of sums) for (const sum of row) f.set(sum, v128.zero);
@@ -117,6 +126,8 @@ function multiplyRows(
         f.set(code, next);
         f.set(next, i32.load(codes, bytes));
         for (let slot = 0; slot < slots; slot++) multiplySlot(slot);
+        f.set(touched, i32.load(touch));
+        f.advance(touch, touchStep);
         f.advance(codes, bytes);
         f.advance(values, bytes);
         f.advance(x, stepInputs * panelRow);

@@ -1,10 +1,10 @@
-import { f32x4, type I32, i32, type Local, v128 } from "../assembler/expressions.js";
+import { f32x4, type I32, i32, type Local, select, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
 import { ownCodes, rowsForm, stepBytes } from "./sparse24-form.js";
 
-const { blockRows, slots, stepInputs } = rowsForm;
+const { fours, slots, stepInputs } = rowsForm;
 const { codeBytes } = ownCodes;
 const bytes = stepBytes("f32");
 
@@ -33,10 +33,14 @@ export const tilesOf = ({ separateSteps: separateSums }: GemmTile): readonly [Sp
 export const tileName = ({ vectors }: Sparse24Tile): string => `sparse24Tile${4 * vectors}`;
 
 /**
- * `sparse24Tile…(weights, x, sums, blocks, steps, accumulate)`: consecutive blocks of `steps` f32 steps times a panel of x `[16·steps][4·vectors]`, added to or put into sums `[16·blocks][4·vectors]`.
+ * `sparse24Tile…(weights, x, sums, blocks, steps, accumulate, ahead, aheadStep)`: consecutive blocks of `steps` f32 steps
+ * times a panel of x `[16·steps][4·vectors]`, added to or put into sums `[16·blocks][4·vectors]`.
  *
  * Every kept weight, broadcast, meets the row of the panel that its position names. One load for each multiply-add bounds
- * the speed, so nothing may keep loads waiting: codes are read half a step before they are used.
+ * the speed, so nothing may keep loads waiting: codes are read half a step before they are used, and weights touched a
+ * block before, evenly, so that the processor fetches from memory all the time: the first rows would else ask for a block
+ * at once, the others for nothing. During the last block that is `ahead`, where the next call will read: `aheadStep` bytes
+ * further at each of its 8·steps (with one row at a time 16·steps) turns.
  */
 export function defineSparse24Tile(m: ModuleBuilder, tile: Sparse24Tile): void {
   m.define(
@@ -48,27 +52,34 @@ export function defineSparse24Tile(m: ModuleBuilder, tile: Sparse24Tile): void {
       blocks: "i32",
       steps: "i32",
       accumulate: "i32",
+      ahead: "i32",
+      aheadStep: "i32",
     },
     (f, p) => {
       const sums = Array.from({ length: tile.rows }, () => f.locals("v128", tile.vectors) as Local<"v128">[]);
-      const [row, shift, codes, values, x, left] = f.locals("i32", 6);
+      const [four, codes, values, x, left, touch, end] = f.locals("i32", 7);
+      const blockBytes = f.let(i32.mul(p.steps, bytes));
+      f.set(end, i32.add(p.weights, i32.mul(p.blocks, blockBytes)));
       f.repeat(p.blocks, () => {
-        f.setInt(row, 0);
+        const next = i32.add(p.weights, blockBytes);
+        f.set(touch, select(p.ahead, next, i32.eq(next, end)));
+        f.setInt(four, 0);
         f.doWhile(
           () => {
-            // Row 4·q + l: bits 2·l of the codes' bytes from 8·q, lane l of the values' vectors from q.
-            f.set(shift, i32.shl(i32.and(row, 3), 1));
-            f.set(codes, i32.add(p.weights, i32.shl(i32.shrU(row, 2), 3)));
-            f.set(values, i32.add(p.weights, i32.shl(row, 2)));
-            f.set(x, p.x);
-            f.set(left, p.steps);
-            multiplyRows(m, f, tile, { sums, shift, codes, values, x, left });
-            storeSums(f, sums.flat(), p.sums, p.accumulate);
-            f.advance(row, tile.rows);
+            for (let lane = 0; lane < 4; lane += tile.rows) {
+              f.set(codes, i32.add(p.weights, i32.shl(four, 3)));
+              f.set(values, i32.add(p.weights, i32.shl(four, 4)));
+              f.set(x, p.x);
+              f.set(left, p.steps);
+              const cursors = { codes, values, x, left, touch, touchStep: p.aheadStep };
+              multiplyRows(m, f, tile, sums, lane, cursors);
+              storeSums(f, sums.flat(), p.sums, p.accumulate);
+            }
+            f.advance(four, 1);
           },
-          () => i32.ltS(row, blockRows),
+          () => i32.ltS(four, fours),
         );
-        f.advance(p.weights, i32.mul(p.steps, bytes));
+        f.advance(p.weights, blockBytes);
       });
     },
   );
@@ -93,38 +104,39 @@ export function storeSums(
 }
 
 interface RowCursors {
-  readonly sums: readonly (readonly Local<"v128">[])[];
-  /** Bits below the first row's codes. */
-  readonly shift: Local<"i32">;
+  /** Of four rows. */
   readonly codes: Local<"i32">;
   readonly values: Local<"i32">;
   readonly x: Local<"i32">;
   /** Steps to do. */
   readonly left: Local<"i32">;
+  /** What is touched, and how much further at every step. */
+  readonly touch: Local<"i32">;
+  readonly touchStep: Local<"i32">;
 }
 
+/** Rows from place `lane` of the four: bits 2·lane of the bytes of codes, lane `lane` of the vectors of values. */
 function multiplyRows(
   m: ModuleBuilder,
   f: FunctionBuilder,
   { pairedWeights, separateSums }: Sparse24Tile,
-  { sums, shift, codes, values, x, left }: RowCursors,
+  sums: readonly (readonly Local<"v128">[])[],
+  lane: number,
+  { codes, values, x, left, touch, touchStep }: RowCursors,
 ): void {
   const panelRow = 16 * sums[0]!.length;
-  const [code, next] = [f.locals("i32", sums.length), f.locals("i32", sums.length)];
-  const at = f.local("i32");
+  const [code, next, at, touched] = f.locals("i32", 4);
   const [weight, pair] = f.locals("v128", 2);
   const readWeight = (slot: number, row: number) => {
-    const offset = codeBytes + 64 * slot;
+    const offset = codeBytes + 64 * slot + 4 * lane;
     if (!pairedWeights) f.set(weight, v128.load32Splat(values, offset + 4 * row));
     else {
       if (row === 0) f.set(pair, v128.load64Zero(values, offset));
       f.set(weight, v128.shuffle32(pair, pair, [row, row, row, row]));
     }
   };
-  const readCodes = (row: number, offset: number) =>
-    f.set(next[row]!, i32.shrU(i32.load(codes, offset), row === 0 ? shift : i32.add(shift, 2 * row)));
   for (const row of sums) for (const sum of row) f.set(sum, v128.zero);
-  for (const row of sums.keys()) readCodes(row, 0);
+  f.set(next, i32.load(codes));
   f.block((exit) => {
     let done = 0;
     const separate = () => {
@@ -133,11 +145,11 @@ function multiplyRows(
       done++;
     };
     const multiplySlot = (slot: number, row: number) => {
-      if (slot % 4 === 0) {
-        f.set(code[row]!, next[row]!);
-        readCodes(row, slot === 0 ? 4 : bytes);
+      if (slot % 4 === 0 && row === 0) {
+        f.set(code, next);
+        f.set(next, i32.load(codes, slot === 0 ? 4 : bytes));
       }
-      f.set(at, i32.add(x, panelOffset(code[row]!, 8 * (slot % 4), panelRow)));
+      f.set(at, i32.add(x, panelOffset(code, 8 * (slot % 4) + 2 * (lane + row), panelRow)));
       sums[row]!.forEach((sum, vector) => {
         separate();
         if (vector === 0) readWeight(slot, row);
@@ -146,7 +158,13 @@ function multiplyRows(
     };
     f.doWhile(
       () => {
-        for (let slot = 0; slot < slots; slot++) for (const row of sums.keys()) multiplySlot(slot, row);
+        for (let slot = 0; slot < slots; slot++) {
+          for (const row of sums.keys()) multiplySlot(slot, row);
+          if (slot === slots / 2 - 1) {
+            f.set(touched, i32.load(touch));
+            f.advance(touch, touchStep);
+          }
+        }
         f.advance(codes, bytes);
         f.advance(values, bytes);
         f.advance(x, stepInputs * panelRow);

@@ -8,7 +8,7 @@ import {
   type Sparse24Arrangement,
   stepsOf,
 } from "../emit/sparse24-form.js";
-import { rowsName, type Width } from "../emit/sparse24-product.js";
+import { type PanelTile, rowsName } from "../emit/sparse24-product.js";
 import { sharedTilesOf } from "../emit/sparse24-shared-tile.js";
 import { tilesOf } from "../emit/sparse24-tile.js";
 import { unpackName } from "../emit/sparse24-unpack.js";
@@ -94,25 +94,19 @@ function padded(engine: Engine, temporaries: Temporaries, x: Rows, inputs: numbe
   return { address, stride: 4 * columns, count: x.count };
 }
 
-/** Consecutive panels of one width. */
-interface Panels {
-  readonly tile: Width;
-  readonly count: number;
-}
+/** How many panels of either width, wide ones first. */
+type Panels = readonly [wide: number, narrow: number];
 
-/** Cuts at least 9 tokens into panels, narrow ones where wide ones would be emptier; the last may be partly empty. */
-export function panelsOf([wide, narrow]: readonly [Width, Width], tokens: number): Panels[] {
-  const widths = [wide.vectors, narrow.vectors].map((vectors) => 4 * vectors) as [number, number];
-  let best: readonly [number, number] = [Math.ceil(tokens / widths[0]), 0];
-  const places = ([first, second]: readonly [number, number]) => first * widths[0] + second * widths[1];
+/** Cuts tokens into panels, narrow ones where wide ones would be emptier; the last may be partly empty. */
+export function panelsOf([wide, narrow]: readonly [PanelTile, PanelTile], tokens: number): Panels {
+  const widths = [4 * wide.vectors, 4 * narrow.vectors] as const;
+  let best: Panels = [Math.ceil(tokens / widths[0]), 0];
+  const places = ([first, second]: Panels) => first * widths[0] + second * widths[1];
   for (let second = 1; second <= 2; second++) {
     const other = [Math.max(0, Math.ceil((tokens - second * widths[1]) / widths[0])), second] as const;
     if (places(other) < places(best)) best = other;
   }
-  return [
-    { tile: wide, count: best[0] },
-    { tile: narrow, count: best[1] },
-  ].filter(({ count }) => count > 0);
+  return best;
 }
 
 function multiplyMany(
@@ -124,30 +118,21 @@ function multiplyMany(
   form: Sparse24Form,
 ): void {
   const inputs = rowsForm.stepInputs * stepsOf(form.shape[1]);
-  const tiles = (arrangementOf(form) === ownCodes ? tilesOf : sharedTilesOf)(engine.features.tile);
   const parts = Math.ceil(x.count / mostTokens);
   const most = Math.ceil(x.count / parts);
   const packed = temporaries.allocate(4 * inputs * (most + 48)).address;
   for (let first = 0; first < x.count; first += most) {
-    let [token, address] = [first, packed];
-    const end = Math.min(x.count, first + most);
-    for (const { tile, count } of panelsOf(tiles, end - first)) {
-      const tokens = Math.min(4 * tile.vectors * count, end - token);
-      const part = (rows: Rows): Rows => ({
-        ...rows,
-        address: rows.address + token * rows.stride,
-        count: tokens,
-      });
-      multiplyPanels(engine, { tile, count }, part(x), address, weights, part(to), form);
-      token += tokens;
-      address += 4 * inputs * 4 * tile.vectors * count;
-    }
+    const part = (rows: Rows): Rows => ({
+      ...rows,
+      address: rows.address + first * rows.stride,
+      count: Math.min(most, x.count - first),
+    });
+    multiplyPanels(engine, part(x), packed, weights, part(to), form);
   }
 }
 
 function multiplyPanels(
   engine: Engine,
-  { tile, count }: Panels,
   x: Rows,
   packed: number,
   weights: number,
@@ -155,26 +140,33 @@ function multiplyPanels(
   form: Sparse24Form,
 ): void {
   const [out, inputs] = form.shape;
-  const width = 4 * tile.vectors;
+  const arrangement = arrangementOf(form);
+  const tiles = (arrangement === ownCodes ? tilesOf : sharedTilesOf)(engine.features.tile);
+  const [wide, narrow] = panelsOf(tiles, x.count);
   const steps = stepsOf(inputs);
-  const panelBytes = 4 * width * rowsForm.stepInputs * steps;
   const cost = ((out * inputs) / 2) * (keptCost + useCost * x.count);
-  const packs = Array.from({ length: count }, (_, panel) => {
-    const tokens = Math.min(width, x.count - panel * width);
-    const from = x.address + panel * width * x.stride;
-    return [from, x.stride, tokens, width, inputs, packed + panel * panelBytes];
+  let places = 0;
+  const packs = Array.from({ length: wide + narrow }, (_, panel) => {
+    const width = 4 * tiles[panel < wide ? 0 : 1].vectors;
+    const from = x.address + places * x.stride;
+    const panelAt = packed + 4 * places * rowsForm.stepInputs * steps;
+    const tokens = Math.min(width, x.count - places);
+    places += width;
+    return [from, x.stride, tokens, width, inputs, panelAt];
   });
   parallel(engine, "sparse24PackTokens", packs, 0.5 * inputs * x.count);
   const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
   const { blockRows } = rowsForm;
-  const rows = Math.floor(Math.min(mostRows, mostSums / (width * count)) / blockRows) * blockRows;
+  // A single panel reads every weight once: no cache needs to hold them.
+  const most = packs.length === 1 ? Number.POSITIVE_INFINITY : mostRows;
+  const rows = Math.floor(Math.min(most, mostSums / places) / blockRows) * blockRows;
   const all = blocksOf(out);
   const tasks = splitTapering(all, threads, Math.max(1, rows / blockRows), 1).map(([block, blocks]) => {
     const first = block * blockRows;
-    const height = Math.min(out - first, blocks * blockRows);
-    return [weights, all, block, steps, packed, count, to.address + 4 * first, to.stride, height, x.count];
+    const result = [to.address + 4 * first, to.stride, Math.min(out - first, blocks * blockRows), x.count];
+    return [weights, all, block, steps, packed, wide, narrow, ...result];
   });
-  parallel(engine, rowsName(form.dtype, tile, arrangementOf(form)), tasks, cost);
+  parallel(engine, rowsName(form.dtype, arrangement), tasks, cost);
 }
 
 export function sparse24Unpack(engine: Engine, words: Operand, out: Operand, form: Sparse24Form): void {
