@@ -28,6 +28,12 @@ const mostSums = 48 << 10;
 /** Most rows of W in a task; with the stretch they stay within the second cache. */
 const mostRows = 192;
 
+/** Most tokens that go without panels. Where V8 schedules a body of two tokens badly, half a panel wins sooner. */
+function mostFew({ features }: Engine, { codeRows }: Sparse24Arrangement): number {
+  if (!features.tile.separateSteps) return 15;
+  return codeRows === 1 ? 8 : 12;
+}
+
 const arrangementOf = ({ arrangement }: Sparse24Form): Sparse24Arrangement =>
   arrangements.find(({ name }) => name === arrangement)!;
 
@@ -54,9 +60,8 @@ export function sparse24Matmul(
     const rows: Rows = { address: addressOf(dense), stride, count };
     const to: Rows = { address: addressOf(out), stride: 4 * form.shape[0], count };
     const weights = addressOf(words);
-    // Where V8 schedules a body of two tokens badly, half a panel wins sooner.
-    const few = engine.features.tile.separateSteps ? 8 : 15;
-    if (count <= few) multiplyFew(engine, temporaries, rows, weights, to, form);
+    if (count <= mostFew(engine, arrangementOf(form)))
+      multiplyFew(engine, temporaries, rows, weights, to, form);
     else multiplyMany(engine, temporaries, rows, weights, to, form);
   });
 }
