@@ -27,6 +27,7 @@ export {
   disposeStatistics,
   type InputDrift,
   type LinearSite,
+  type OutputDrift,
   type ReadonlySite,
   requireStatistics,
   Site,

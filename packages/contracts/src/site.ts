@@ -11,7 +11,7 @@ export interface SiteStatistics {
   /** Number of calibration tokens in `gram`. */
   readonly tokens: number;
   /** How far the inputs are from the dense model's; after `DecoderBlock.trackDense`. */
-  readonly drift?: InputDrift | undefined;
+  readonly drift?: InputDrift | OutputDrift | undefined;
 }
 
 /**
@@ -26,6 +26,15 @@ export interface InputDrift {
    * layers whose output is.
    */
   readonly residual: Tensor | undefined;
+}
+
+/**
+ * The same for one layer with its weight W as it was at the capture, where `[in, in]` would be too large to be held beside
+ * H: what was lost of the layer's outputs and the residual stream before it.
+ */
+export interface OutputDrift {
+  /** (W·(X′ − X) + R′ − R)·Xᵀ `[out, in]`. */
+  readonly outputs: Tensor;
 }
 
 /** A linear layer `y = W·x + b` as those see it who only read. */
@@ -105,11 +114,10 @@ export class Site implements LinearSite {
   }
 }
 
-const tensorsOf = ({ gram, drift }: SiteStatistics): (Tensor | undefined)[] => [
-  gram,
-  drift?.inputs,
-  drift?.residual,
-];
+const tensorsOf = ({ gram, drift }: SiteStatistics): (Tensor | undefined)[] => {
+  if (!drift) return [gram];
+  return "outputs" in drift ? [gram, drift.outputs] : [gram, drift.inputs, drift.residual];
+};
 
 /** Frees the tensors of `old` that `next` does not hold. */
 export function disposeStatistics(old: SiteStatistics | undefined, next?: SiteStatistics): void {
@@ -124,8 +132,13 @@ function checkStatistics(
   inputs: number,
 ): void {
   checkShape(`${name}: H`, gram, [inputs, inputs]);
-  if (drift) checkShape(`${name}: the drift of its inputs`, drift.inputs, [inputs, inputs]);
-  if (drift?.residual)
+  if (!drift) return;
+  if ("outputs" in drift) {
+    checkShape(`${name}: the drift of its outputs`, drift.outputs, [outputs, inputs]);
+    return;
+  }
+  checkShape(`${name}: the drift of its inputs`, drift.inputs, [inputs, inputs]);
+  if (drift.residual)
     checkShape(`${name}: the drift of the residual stream`, drift.residual, [outputs, inputs]);
 }
 

@@ -53,6 +53,7 @@ describe("the budget of a run", () => {
       ...{ batchWindows: model.batchWindows(windowLength), windowLength, windows: count },
       ...{ rotate: "per-block", columnScale: "inverseDiagonal", prunes: true, factors: true },
       ...{ match: true, refine: true, transport: false, reconstruct: false, vocabulary: 0 },
+      ...{ packs: true, keepsStatistics: false },
     });
     const { capabilities } = device;
     const held = new Map<string, number>();
@@ -75,6 +76,7 @@ describe("the budget of a run", () => {
     await pruneBlock(block!, pruner, {
       match: true,
       refine: "pcg",
+      releaseStatistics: true,
       measure: (step, body) => {
         if (step === "capture") group++;
         return measure(`prune: ${step === "capture" ? "capture for " : ""}${groups[group]}`, body);

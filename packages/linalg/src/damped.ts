@@ -36,37 +36,38 @@ const retries = 3;
 /**
  * The Cholesky factor of H + λ·I for a Gram matrix `H` `[n, n]`, λ = damping · mean(diag H). Dead columns get H_jj = 1
  * first, as in SparseGPT (arXiv 2301.00774). Where a pivot fails, or L·Lᵀ misses the damped matrix by more than rounding
- * explains, the damping is raised tenfold, up to three times.
+ * explains, the damping is raised tenfold, up to three times. H given as a function that makes it, a matrix nobody else
+ * holds, is factored in place: no second one of its size is there, and each attempt makes it anew.
  *
  * @throws NonFiniteError naming `name` if the diagonal holds NaN, infinity or a negative number;
  *   NotPositiveDefiniteError naming `name`, the dampings tried and the last pivot; OptionError for a negative damping.
  */
-export async function factorDamped(H: Tensor, options: DampedOptions): Promise<DampedFactor> {
+export async function factorDamped(
+  H: Tensor | (() => Tensor),
+  options: DampedOptions,
+): Promise<DampedFactor> {
   const { damping, name } = options;
-  const n = squareSize(H, `factorDamped of ${name}`);
+  const fresh = typeof H === "function" ? H : () => copyOf(H);
   if (!(damping >= 0 && damping < Number.POSITIVE_INFINITY))
     throw new OptionError(`damping ${damping} is not ≥ 0`);
-  using diagonal = H.diagonal();
-  const values = Array.from(await toNumbers(diagonal));
-  checkDiagonal(values, name);
-  const dead = values.flatMap((value, j) => (value === 0 ? [j] : []));
-  const revived = values.map((value) => value || 1);
-  const mean = n === 0 ? 0 : revived.reduce((sum, value) => sum + value, 0) / n;
   let pivot = 0;
   for (let attempt = 0; attempt <= retries; attempt++) {
     const relativeDamping = damping * 10 ** attempt;
-    const added = relativeDamping * mean;
-    const damped = copyOf(H);
+    const damped = fresh();
     try {
+      const n = squareSize(damped, `factorDamped of ${name}`);
+      const { values, revived, mean } = await readDiagonal(damped, name);
+      const added = relativeDamping * mean;
       using change = fromArray(
         revived.map((value, j) => value + added - values[j]!),
         [n],
-        { dtype: H.dtype, backend: H.backend },
+        { dtype: damped.dtype, backend: damped.backend },
       );
       addDiagonalInto(damped, change);
       using check = productCheck(damped);
       const { L, pivot: failed } = await tryCholeskyInPlace(damped);
       if (failed === undefined && (await check.passes(L))) {
+        const dead = values.flatMap((value, j) => (value === 0 ? [j] : []));
         return { L, damping: added, relativeDamping, dead };
       }
       pivot = failed ?? n - 1;
@@ -80,6 +81,16 @@ export async function factorDamped(H: Tensor, options: DampedOptions): Promise<D
     pivot,
     `${name} with damping ${damping} … ${damping * 10 ** retries} of its mean diagonal`,
   );
+}
+
+/** The diagonal, with 1 where it is 0, and the mean of that. */
+async function readDiagonal(H: Tensor, name: string) {
+  using diagonal = H.diagonal();
+  const values = Array.from(await toNumbers(diagonal));
+  checkDiagonal(values, name);
+  const revived = values.map((value) => value || 1);
+  const mean = revived.reduce((sum, value) => sum + value, 0) / Math.max(1, revived.length);
+  return { values, revived, mean };
 }
 
 function checkDiagonal(values: readonly number[], name: string): void {

@@ -10,6 +10,7 @@ export { lowerTriangle, upperTriangle } from "./triangle.js";
 export {
   inverseTriangular,
   inverseTriangularOp,
+  invertLowerInPlace,
   solveTriangular,
   solveTriangularOp,
   type TriangularOptions,

@@ -1,6 +1,7 @@
 import {
   copyInto,
   defineOp,
+  fillInto,
   formatShape,
   matmulInto,
   ShapeError,
@@ -46,6 +47,34 @@ function solveBlocked(x: Tensor, a: Tensor, attributes: Attributes, identity: bo
       matmulInto(x.slice(rest, columns), factor, solved, { accumulate: true, alpha: -1 });
     });
   }
+}
+
+/**
+ * L ← L⁻¹ for a lower triangular matrix `[n, n]` that nobody else holds: what {@link inverseTriangular} gives, to the bit,
+ * without a second matrix. The upper triangle must hold zeros. Not differentiable.
+ */
+export function invertLowerInPlace(L: Tensor): void {
+  const n = squareSize(L, "invertLowerInPlace");
+  const attributes = { lower: true, transpose: false, unitDiagonal: false };
+  for (let start = 0; start < n; start += panel) {
+    tidy(() => {
+      const stop = Math.min(n, start + panel);
+      const own = [start, stop] as const;
+      const corner = copyOf(L.slice(own, own));
+      const below = copyOf(L.slice([stop], own));
+      fillInto(L.slice([start], own), 0);
+      identityInto(L.slice(own, own));
+      const solved = L.slice(own, [0, stop]);
+      triangularSolveInto(solved, corner, attributes);
+      if (stop < n) matmulInto(L.slice([stop], [0, stop]), below, solved, { accumulate: true, alpha: -1 });
+    });
+  }
+}
+
+function copyOf(x: Tensor): Tensor {
+  const copy = Tensor.empty(x.backend, x.shape, x.dtype);
+  copyInto(copy, x);
+  return copy;
 }
 
 const triangleOf = (x: Tensor, { lower, unitDiagonal }: Attributes) =>

@@ -23,6 +23,23 @@ describe("factorDamped", () => {
     expect(await item(shift.abs().sum().sub(shift.diagonal().abs().sum()))).toBeLessThan(1e-2);
   });
 
+  it("should factor in place what a function makes, anew for every attempt", async () => {
+    const values = new Float32Array(50 * 50);
+    for (let i = 0; i < 50; i++) values[i * 51] = 1;
+    values[49] = values[49 * 50] = 1.1;
+    const H = fromArray(values, [50, 50]);
+    const options = { damping: 0.03, name: "q" };
+    const copied = await factorDamped(H, options);
+    let made = 0;
+    const inPlace = await factorDamped(() => {
+      made++;
+      return fromArray(values, [50, 50]);
+    }, options);
+    expect(made).toBe(2);
+    expect(inPlace.relativeDamping).toBe(0.3);
+    expect({ ...inPlace, L: await inPlace.L.read() }).toEqual({ ...copied, L: await copied.L.read() });
+  });
+
   it("should revive dead columns", async () => {
     const H = tensor(
       [

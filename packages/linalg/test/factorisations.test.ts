@@ -8,6 +8,7 @@ import {
   choleskyUnchecked,
   inverseSpd,
   inverseTriangular,
+  invertLowerInPlace,
   lowerTriangle,
   newtonSchulz5,
   polar,
@@ -75,6 +76,13 @@ describe("cholesky", () => {
 });
 
 describe("triangular solve and inverse", () => {
+  it.each(sizes)("should invert in place to the same bits at n = %i", async (n) => {
+    using L = tidy(() => lowerTriangle(normal(n, [n, n]).div(2 * n + 1)).add(eye(n).mul(2)));
+    using inverse = inverseTriangular(L);
+    invertLowerInPlace(L);
+    expect(await L.read()).toEqual(await inverse.read());
+  });
+
   it("should solve for every flag, size and stack", async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -165,7 +165,7 @@ function mixTokens(
 }
 
 /** y = x·Wᵀ + b for rows x. */
-const linear = (x: Tensor, { weight, bias }: Layer): Tensor =>
+export const linear = (x: Tensor, { weight, bias }: Layer): Tensor =>
   tidy(() => {
     const y = weight instanceof Sparse24Weight ? sparse24Matmul(x, weight) : x.matmul(weight.transpose());
     return bias ? y.add(bias) : y;

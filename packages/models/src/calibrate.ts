@@ -47,6 +47,8 @@ export interface CalibrateOptions {
    * complete from incomplete, and to remove.
    */
   readonly state?: CalibrationState;
+  /** Inputs of a site above which its statistics are summed in passes of their own, to hold less; default 8192. */
+  readonly largeInputs?: number;
   /** Most bytes of one file of weights; default 5 · 10⁹. */
   readonly maxShardBytes?: number;
 }
@@ -85,7 +87,12 @@ export async function* calibrate(
     await using ahead = new ReadAhead(model.checkpoint);
     for (let index = first; index < layerCount; index++) {
       signal?.throwIfAborted();
-      using block = await model.loadBlock(index, { inputs, denseInputs, signal });
+      using block = await model.loadBlock(index, {
+        inputs,
+        denseInputs,
+        signal,
+        largeInputs: options.largeInputs,
+      });
       ahead.start(model.tensorsAfter(index));
       if (!skip?.(index)) yield block;
       signal?.throwIfAborted();

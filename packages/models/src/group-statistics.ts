@@ -1,5 +1,5 @@
 import type { SiteStatistics } from "@denoise-rotator/contracts";
-import { breathe, gram, type Tensor } from "@denoise-rotator/core";
+import { assertFinite, breathe, gram, type Tensor } from "@denoise-rotator/core";
 import type { Activations } from "./activations.js";
 import { type BlockParts, type GroupInput, groupInputs, outputRows } from "./block-forward.js";
 import { MatrixSum } from "./matrix-sum.js";
@@ -22,12 +22,8 @@ export function groupStatistics(
   return gather(wanted, streams, (parts, x) => groupInputs(parts, x, streams.tables, wanted));
 }
 
-/** Elements of an H that is summed in a pass of its own. */
-const ownPassElements = 2 ** 26;
-
 /** The groups by passes over the calibration inputs: one, but that large H take turns, so that memory holds the sums of one. */
-export function passesOf(groups: readonly number[], inputsOf: (group: number) => number): number[][] {
-  const isLarge = (group: number) => inputsOf(group) ** 2 > ownPassElements;
+export function passesOf(groups: readonly number[], isLarge: (group: number) => boolean): number[][] {
   const small = groups.filter((group) => !isLarge(group));
   const large = groups.filter(isLarge).map((group) => [group]);
   return small.length > 0 ? [small, ...large] : large;
@@ -50,28 +46,49 @@ export interface Streams {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Sums, by key, what `see` gives of each batch of both streams. */
-async function gather(
-  keys: readonly number[],
+type Inputs = ReadonlyMap<number, GroupInput>;
+export type See = (parts: BlockParts, x: Tensor) => Inputs;
+
+/** What `see` gives of each batch of both streams, which `body` owns. */
+export async function eachBatch(
   { stream, dense, tables, signal }: Streams,
-  see: (parts: BlockParts, x: Tensor) => Map<number, GroupInput>,
-): Promise<Map<number, SiteStatistics>> {
-  const sums = new Map(keys.map((key) => [key, new GroupSums()]));
+  see: See,
+  body: (inputs: Inputs, denseInputs: Inputs | undefined) => void,
+): Promise<void> {
   const seen = ({ parts, activations }: Stream, batch: number) => {
     using x = activations.upload(batch, tables.cosine.backend);
     return see(parts, x);
   };
+  for (let batch = 0; batch < stream.activations.batchCount; batch++) {
+    signal?.throwIfAborted();
+    const inputs = seen(stream, batch);
+    body(inputs, dense && seen(dense, batch));
+    await breathe();
+  }
+}
+
+/** Sums, by key, what `see` gives of each batch of both streams. */
+async function gather(
+  keys: readonly number[],
+  streams: Streams,
+  see: See,
+): Promise<Map<number, SiteStatistics>> {
+  const { stream } = streams;
+  const sums = new Map(keys.map((key) => [key, new GroupSums()]));
   try {
-    for (let batch = 0; batch < stream.activations.batchCount; batch++) {
-      signal?.throwIfAborted();
-      const inputs = seen(stream, batch);
-      const denseInputs = dense && seen(dense, batch);
+    await eachBatch(streams, see, (inputs, denseInputs) => {
       for (const [key, sum] of sums) sum.add(inputs.get(key)!, denseInputs?.get(key));
-      await breathe();
-    }
+    });
     return new Map([...sums].map(([key, sum]) => [key, sum.take(stream.activations.tokens)]));
   } finally {
     for (const sum of sums.values()) sum.dispose();
+  }
+}
+
+export function releaseInputs(...inputs: readonly (GroupInput | undefined)[]): void {
+  for (const input of inputs) {
+    input?.rows.dispose();
+    input?.residual?.dispose();
   }
 }
 
@@ -91,7 +108,7 @@ class GroupSums {
       if (!residual || !denseResidual) return;
       this.#residual.add(() => denseResidual.sub(residual).transpose().matmul(input.rows));
     } finally {
-      for (const x of [input.rows, input.residual, dense?.rows, dense?.residual]) x?.dispose();
+      releaseInputs(input, dense);
     }
   }
 
@@ -105,4 +122,13 @@ class GroupSums {
   dispose(): void {
     for (const sum of [this.#gram, this.#inputs, this.#residual]) sum.dispose();
   }
+}
+
+/** Throws NonFiniteError naming what of the site's statistics holds NaN or infinity. */
+export async function assertFiniteStatistics({ gram, drift }: SiteStatistics, name: string): Promise<void> {
+  await assertFinite(gram, `${name}: H`);
+  if (!drift) return;
+  if ("outputs" in drift) return assertFinite(drift.outputs, `${name}: the drift of its outputs`);
+  await assertFinite(drift.inputs, `${name}: the drift of its inputs from the dense model's`);
+  if (drift.residual) await assertFinite(drift.residual, `${name}: the drift of the residual stream`);
 }

@@ -28,6 +28,7 @@ export {
   type TextPiece,
   type TokenOptions,
 } from "./generation/text-generator.js";
+export { defaultLargeInputs } from "./large-statistics.js";
 export type { LoadBlockOptions } from "./load-block.js";
 export { LoadedBlock } from "./loaded-block.js";
 export { Model } from "./model.js";

@@ -11,6 +11,8 @@ export interface LoadBlockOptions {
   readonly denseInputs?: Activations | undefined;
   /** Checked between batches of `capture`. */
   readonly signal?: AbortSignal | undefined;
+  /** Inputs of a site above which its statistics are summed in passes of their own, to hold less; default 8192. */
+  readonly largeInputs?: number | undefined;
 }
 
 /** Reads the weights of block `index`; the caller disposes of it. On an error nothing stays on the device. */

@@ -12,7 +12,6 @@ import {
   siteRoles,
 } from "@denoise-rotator/contracts";
 import {
-  assertFinite,
   type Backend,
   concat,
   OptionError,
@@ -25,7 +24,14 @@ import {
 import type { Activations } from "./activations.js";
 import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
 import { denseSample } from "./dense-sample.js";
-import { groupStatistics, outputStatistics, passesOf, type Streams } from "./group-statistics.js";
+import {
+  assertFiniteStatistics,
+  groupStatistics,
+  outputStatistics,
+  passesOf,
+  type Streams,
+} from "./group-statistics.js";
+import { defaultLargeInputs, largeStatistics } from "./large-statistics.js";
 import { RopeTableCache } from "./rope-tables.js";
 import { runBlock } from "./run-block.js";
 import { packedCopy } from "./site-weight.js";
@@ -76,6 +82,7 @@ export class LoadedBlock implements DecoderBlock {
   readonly #tables: RopeTableCache;
   readonly #signal: AbortSignal | undefined;
   readonly #sparse: boolean;
+  readonly #largeInputs: number;
 
   /** @internal Use `Model.loadBlock` or `calibrate`. */
   constructor(init: {
@@ -88,6 +95,7 @@ export class LoadedBlock implements DecoderBlock {
     denseInputs?: Activations | undefined;
     signal?: AbortSignal | undefined;
     sparse?: boolean;
+    largeInputs?: number | undefined;
   }) {
     const { config, tensors } = init;
     this.name = init.name;
@@ -107,6 +115,7 @@ export class LoadedBlock implements DecoderBlock {
     this.#folded = tensors.folded;
     this.#signal = init.signal;
     this.#sparse = init.sparse ?? false;
+    this.#largeInputs = init.largeInputs ?? defaultLargeInputs;
   }
 
   get residualBasis(): Tensor | undefined {
@@ -203,11 +212,11 @@ export class LoadedBlock implements DecoderBlock {
     for (const group of wanted) {
       for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(undefined);
     }
-    for (const groups of passesOf(
-      wanted,
-      (group) => siteOf(this, inputGroups[group]![0]!).weight.shape[1]!,
-    )) {
-      const found = await groupStatistics(groups, streams);
+    for (const groups of passesOf(wanted, (group) => this.#isLarge(group))) {
+      const [group] = groups as [number];
+      const found = this.#isLarge(group)
+        ? new Map([[group, await largeStatistics(group, this.#onlySite(group), streams)]])
+        : await groupStatistics(groups, streams);
       for (const [group, statistics] of found) {
         for (const role of inputGroups[group]!) siteOf(this, role).setStatistics(statistics);
       }
@@ -340,6 +349,16 @@ export class LoadedBlock implements DecoderBlock {
       throw new OptionError(`${this.name}: the dense block is tracked already; ${what} before`);
   }
 
+  #onlySite(group: number): LinearSite {
+    return siteOf(this, inputGroups[group]![0]!);
+  }
+
+  /** Whether one site alone reads an input so wide that its statistics take more than is to be held at once. */
+  #isLarge(group: number): boolean {
+    const roles = inputGroups[group]!;
+    return roles.length === 1 && this.#onlySite(group).weight.shape[1]! > this.#largeInputs;
+  }
+
   /** What passes the block in calibration; outputs as they are before the output map. */
   #streams(what: string): Streams {
     const activations = this.#calibration(what);
@@ -370,12 +389,6 @@ export class LoadedBlock implements DecoderBlock {
       outputMap: this.isLast ? undefined : this.#outputMap,
     };
   }
-}
-
-async function assertFiniteStatistics({ gram, drift }: SiteStatistics, name: string): Promise<void> {
-  await assertFinite(gram, `${name}: H`);
-  if (drift) await assertFinite(drift.inputs, `${name}: the drift of its inputs from the dense model's`);
-  if (drift?.residual) await assertFinite(drift.residual, `${name}: the drift of the residual stream`);
 }
 
 /** Frees the handles of a remembered block; its basis and rotation are the block's own. */

@@ -1,5 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { InputDrift } from "@denoise-rotator/contracts";
 import { createCpuBackend, decodeBFloat16, encodeBFloat16, NonFiniteError } from "@denoise-rotator/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -106,7 +107,7 @@ describe("calibrate with activations on disk", () => {
       for (const site of block.sites) site.setWeight(site.weight.mul(0.9));
       await block.capture(["downProj"]);
       const { gram, drift } = block.sites.find(({ role }) => role === "downProj")!.statistics!;
-      for (const x of [gram, drift!.inputs]) drifts.push([...(x.readSync() as Float32Array)]);
+      for (const x of [gram, (drift as InputDrift).inputs]) drifts.push([...(x.readSync() as Float32Array)]);
       spilled = Math.max(spilled, model.activationStorage.spilledBytes);
     }
     expect(model.activationStorage.residentBytes + model.activationStorage.spilledBytes).toBe(0);

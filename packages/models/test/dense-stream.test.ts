@@ -1,4 +1,5 @@
-import { createCpuBackend, OptionError, toNumbers } from "@denoise-rotator/core";
+import type { InputDrift, OutputDrift } from "@denoise-rotator/contracts";
+import { createCpuBackend, OptionError, tidy, toNumbers } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
 import { calibrate, type LoadedBlock, openModel } from "../src/index.js";
 import { directInputs, gramOf, type Matrix } from "./direct-inputs.js";
@@ -45,21 +46,18 @@ describe("the dense stream", () => {
         const present = await directInputs(block, model);
         for (const [group, roles] of block.groups.entries()) {
           for (const role of roles) {
-            const {
-              gram,
-              drift: found,
-              tokens,
-            } = block.sites.find((site) => site.role === role)!.statistics!;
+            const { gram, tokens, drift: of } = block.sites.find((site) => site.role === role)!.statistics!;
+            const found = of as InputDrift;
             const x = present.groups[group]!;
             expect(tokens).toBe(30);
             expect(relativeError(await toNumbers(gram), gramOf(x))).toBeLessThan(1e-5);
             expect(
-              relativeError(await toNumbers(found!.inputs), drift(dense.groups[group]!, x, x)),
+              relativeError(await toNumbers(found.inputs), drift(dense.groups[group]!, x, x)),
             ).toBeLessThan(1e-4);
-            if (group === 0 || group === 2) expect(found!.residual).toBeUndefined();
+            if (group === 0 || group === 2) expect(found.residual).toBeUndefined();
             else {
               const expected = drift(dense.residuals[group as 1], present.residuals[group as 1], x);
-              expect(relativeError(await toNumbers(found!.residual!), expected)).toBeLessThan(1e-4);
+              expect(relativeError(await toNumbers(found.residual!), expected)).toBeLessThan(1e-4);
             }
           }
         }
@@ -99,6 +97,43 @@ describe("the dense stream", () => {
       block.trackDense();
       await expect(block.foldNorms()).rejects.toThrow(OptionError);
       break;
+    }
+    expect(device.capabilities.allocatedBytes()).toBe(0);
+  });
+
+  it("should come to the same of a site so wide that its statistics are summed apart: H to the bit", async () => {
+    const device = createCpuBackend();
+    await using model = await openModel(await randomCheckpoint(), { device, activationBatch: 2 });
+    const captured = async (largeInputs: number | undefined) => {
+      const options = { dense: true, ...(largeInputs === undefined ? {} : { largeInputs }) };
+      for await (const block of calibrate(model, windows, options)) {
+        block.trackDense();
+        scaleAll(block, 0.8);
+        if (block.index === 0) continue;
+        await block.capture();
+        return Promise.all(
+          (["oProj", "downProj", "upProj"] as const).map(async (role) => {
+            const { weight, statistics } = block.sites.find((site) => site.role === role)!;
+            const { gram, drift } = statistics!;
+            const parts = drift as InputDrift & OutputDrift;
+            using outputs =
+              parts.outputs?.alias() ??
+              tidy(() => {
+                const lost = weight.matmul(parts.inputs);
+                return parts.residual ? lost.add(parts.residual) : lost.alias();
+              });
+            return { gram: await toNumbers(gram), outputs: await toNumbers(outputs), whole: !parts.outputs };
+          }),
+        );
+      }
+      throw new RangeError("no second block");
+    };
+    const [together, apart] = [await captured(undefined), await captured(1)];
+    expect(together.map(({ whole }) => whole)).toEqual([true, true, true]);
+    expect(apart.map(({ whole }) => whole)).toEqual([false, false, true]);
+    for (const [i, { gram, outputs }] of together.entries()) {
+      expect(apart[i]!.gram).toEqual(gram);
+      expect(relativeError(apart[i]!.outputs, outputs)).toBeLessThan(1e-5);
     }
     expect(device.capabilities.allocatedBytes()).toBe(0);
   });

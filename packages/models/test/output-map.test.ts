@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { InputDrift } from "@denoise-rotator/contracts";
 import {
   createCpuBackend,
   eye,
@@ -83,18 +84,19 @@ describe("output maps", () => {
       for (const site of block.sites) site.setWeight(site.weight.mul(0.8));
       using present = await outputs();
       block.setOutputMap(nearIdentity(block, block.index));
-      const { gram, drift, tokens } = await block.captureOutputs();
+      const { gram, drift: found, tokens } = await block.captureOutputs();
+      const drift = found as InputDrift;
       expect(tokens).toBe(24);
       using expected = tidy(() => present.transpose().matmul(present));
       expect(relativeError(await toNumbers(gram), await toNumbers(expected))).toBeLessThan(1e-5);
       // The dense stream of a later block starts from other inputs than this block's.
       if (block.index === 0) {
         using moved = tidy(() => dense.sub(present).transpose().matmul(present));
-        expect(relativeError(await toNumbers(drift!.inputs), await toNumbers(moved))).toBeLessThan(1e-4);
+        expect(relativeError(await toNumbers(drift.inputs), await toNumbers(moved))).toBeLessThan(1e-4);
       }
-      expect(drift!.residual).toBeUndefined();
+      expect(drift.residual).toBeUndefined();
       gram.dispose();
-      drift!.inputs.dispose();
+      drift.inputs.dispose();
     }
     expect(device.capabilities.allocatedBytes()).toBe(0);
   });

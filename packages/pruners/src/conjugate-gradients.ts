@@ -4,6 +4,8 @@ import { breathe, copyInto, Tensor, tidy, where } from "@denoise-rotator/core";
 export interface MaskedLeastSquares {
   /** `[out, in]`. */
   readonly target: Tensor;
+  /** bool `[in]`, true where weights stay what `start` has; default nowhere. */
+  readonly fixed?: Tensor;
   /** `[out, in]`, zero outside the mask. */
   readonly start: Tensor;
   /** bool `[out, in]`, true where a weight may differ from 0. */
@@ -72,8 +74,9 @@ async function solveRows(problem: MaskedLeastSquares): Promise<Tensor> {
   }
 }
 
-function begin({ target, start, mask, H }: MaskedLeastSquares, scale: Tensor): State {
-  const residual = where(mask, target.sub(start).matmul(H), 0);
+function begin({ target, fixed, start, mask, H }: MaskedLeastSquares, scale: Tensor): State {
+  const wanted = fixed ? where(fixed, start, target) : target;
+  const residual = where(mask, wanted.sub(start).matmul(H), 0);
   const direction = residual.mul(scale);
   return { X: start.mul(1), residual, direction, rz: rowDot(residual, direction) };
 }

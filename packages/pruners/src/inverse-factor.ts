@@ -1,10 +1,5 @@
 import { copyInto, fromTyped, Tensor, take, tidy } from "@denoise-rotator/core";
-import {
-  type DampedFactor,
-  type DampedOptions,
-  factorDamped,
-  inverseTriangular,
-} from "@denoise-rotator/linalg";
+import { factorDamped, invertLowerInPlace } from "@denoise-rotator/linalg";
 
 /** What SparseGPT needs of H. */
 export interface InverseFactor {
@@ -21,7 +16,8 @@ export interface InverseFactor {
  * The upper Cholesky factor of the damped inverse of H `[in, in]`.
  *
  * H is never inverted: with J the reversal of the order, J·H·J = L·Lᵀ gives H = (J·L·J)·(J·L·J)ᵀ where J·L·J is upper
- * triangular, so that U = (J·L·J)⁻¹ = J·L⁻¹·J. One factorisation and one triangular inverse, both backward stable.
+ * triangular, so that U = (J·L·J)⁻¹ = J·L⁻¹·J. One factorisation and one triangular inverse, both backward stable, and both
+ * in the place of J·H·J: one matrix besides H.
  *
  * @throws NotPositiveDefiniteError naming `name` if no damping that linalg tries helps; its pivot counts from the last input.
  */
@@ -30,50 +26,57 @@ export async function inverseFactor(
   options: { damping: number; name: string },
 ): Promise<InverseFactor> {
   const name = `${options.name}: H with its inputs in reverse order`;
-  const factor = await factorReversed(gram, { damping: options.damping, name });
-  let inverse: Tensor;
+  const { L, damping } = await factorDamped(() => reversed(gram), { damping: options.damping, name });
   try {
-    inverse = inverseTriangular(factor.L);
-  } finally {
-    factor.L.dispose(); // before the next matrix of its size is made
-  }
-  try {
-    const upper = reversed(inverse);
+    invertLowerInPlace(L);
+    reverse(L);
     const dead = tidy(() => gram.diagonal().equal(0));
     const dispose = () => {
-      upper.dispose();
+      L.dispose();
       dead.dispose();
     };
-    return { upper, dead, damping: factor.damping, dispose };
-  } finally {
-    inverse.dispose();
+    return { upper: L, dead, damping, dispose };
+  } catch (error) {
+    L.dispose();
+    throw error;
   }
-}
-
-async function factorReversed(gram: Tensor, options: DampedOptions): Promise<DampedFactor> {
-  using turned = reversed(gram);
-  return await factorDamped(turned, options);
 }
 
 /** Rows turned at a time. */
 const bandRows = 512;
 
-/** J·x·J for the reversal J, band by band: whole rows are moved, since single columns are slow to gather. */
+/** J·x·J for the reversal J, band by band. */
 function reversed(x: Tensor): Tensor {
   const n = x.shape[0]!;
   const out = Tensor.empty(x.backend, x.shape, x.dtype);
-  const backwards = (rows: Tensor) => {
-    const order = Int32Array.from({ length: rows.shape[0]! }, (_, i) => rows.shape[0]! - 1 - i);
-    return take(rows, fromTyped(order, [order.length], "i32", x.backend), 0);
-  };
   for (let start = 0; start < n; start += bandRows) {
     tidy(() => {
       const stop = Math.min(n, start + bandRows);
-      const band = backwards(x.slice([n - stop, n - start]))
-        .transpose()
-        .contiguous();
-      copyInto(out.slice([start, stop]), backwards(band).transpose());
+      copyInto(out.slice([start, stop]), turned(x.slice([n - stop, n - start])));
     });
   }
   return out;
+}
+
+/** x ← J·x·J for a matrix nobody else holds: bands from both ends change places, the last one turns where it is. */
+function reverse(x: Tensor): void {
+  const n = x.shape[0]!;
+  for (let start = 0; 2 * start < n; start += bandRows) {
+    tidy(() => {
+      const stop = Math.min(n - start, start + bandRows);
+      const [first, last] = [x.slice([start, stop]), x.slice([n - stop, n - start])];
+      const [top, bottom] = [turned(last), turned(first)];
+      copyInto(first, top);
+      copyInto(last, bottom);
+    });
+  }
+}
+
+/** Rows and columns in reverse order; whole rows are moved, since single columns are slow to gather. */
+const turned = (band: Tensor): Tensor => backwards(backwards(band).transpose().contiguous()).transpose();
+
+function backwards(rows: Tensor): Tensor {
+  const count = rows.shape[0]!;
+  const order = Int32Array.from({ length: count }, (_, i) => count - 1 - i);
+  return take(rows, fromTyped(order, [count], "i32", rows.backend), 0);
 }

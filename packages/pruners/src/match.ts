@@ -1,4 +1,9 @@
-import { type ReadonlySite, requireStatistics } from "@denoise-rotator/contracts";
+import {
+  type InputDrift,
+  type OutputDrift,
+  type ReadonlySite,
+  requireStatistics,
+} from "@denoise-rotator/contracts";
 import { OptionError, type Tensor, tidy } from "@denoise-rotator/core";
 import { type DampedFactor, factorDamped, solveTriangular } from "@denoise-rotator/linalg";
 import { finiteStatistics } from "./checks.js";
@@ -48,12 +53,24 @@ export async function matchedWeight(
   const { gram } = await finiteStatistics(site);
   return withSharedWork(shared, async (work) => {
     const { L } = await work.once(matchedWeight, gram, () => dampedFactor(gram, damping, site.name));
-    return tidy(() => {
-      const lost = site.weight.matmul(drift.inputs);
-      const right = (drift.residual ? lost.add(drift.residual) : lost).mul(strength).transpose();
-      const change = solveTriangular(L, solveTriangular(L, right), { transpose: true });
-      return site.weight.add(change.transpose());
-    });
+    using change = solveTwice(L, () => lostOutputs(site.weight, drift, strength).transpose());
+    return tidy(() => site.weight.add(change.transpose()));
+  });
+}
+
+/** (L·Lᵀ)⁻¹·x; no more than two matrices of x's size are there at once. */
+function solveTwice(L: Tensor, x: () => Tensor): Tensor {
+  using half = tidy(() => solveTriangular(L, x()));
+  return solveTriangular(L, half, { transpose: true });
+}
+
+/** strength · (W·(X′ − X) + R′ − R)·Xᵀ. */
+function lostOutputs(weight: Tensor, drift: InputDrift | OutputDrift, strength: number): Tensor {
+  return tidy(() => {
+    const scaled = (lost: Tensor) => (strength === 1 ? lost.alias() : lost.mul(strength));
+    if ("outputs" in drift) return scaled(drift.outputs);
+    const lost = weight.matmul(drift.inputs);
+    return scaled(drift.residual ? lost.add(drift.residual) : lost);
   });
 }
 

@@ -22,6 +22,8 @@ export interface PruneBlockOptions extends Omit<PruneSiteOptions, "shared" | "la
    * before it produce ("true-sequential"). Default true; `false` takes the statistics that are there.
    */
   readonly capture?: boolean;
+  /** Frees the statistics of a group once it is pruned. Default false. */
+  readonly releaseStatistics?: boolean;
   /** Wraps each step of the work, to take its time. */
   readonly measure?: <T>(step: PruneBlockStep, body: () => Promise<T>) => Promise<T>;
 }
@@ -60,7 +62,7 @@ export async function pruneBlock(
   pruner: Pruner,
   options: PruneBlockOptions = {},
 ): Promise<BlockReport> {
-  const { skip = [], capture = true, onSite, patternOf, ...rest } = options;
+  const { skip = [], capture = true, releaseStatistics = false, onSite, patternOf, ...rest } = options;
   const { measure = (_, body) => body() } = options;
   const isSkipped = typeof skip === "function" ? skip : ({ role }: LinearSite) => skip.includes(role);
   if (options.match && capture) trackDense(block);
@@ -84,6 +86,7 @@ export async function pruneBlock(
     } finally {
       await shared.dispose();
     }
+    if (releaseStatistics) for (const role of group) siteOf(block, role).setStatistics(undefined);
   }
   const done = new Set(sites.map(({ name }) => name));
   const total = block.sites.reduce((sum, { weight }) => sum + weight.size, 0);

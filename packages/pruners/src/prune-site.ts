@@ -65,7 +65,7 @@ export interface PruneSiteOptions extends PrunerOptions {
   readonly match?: boolean | MatchOptions;
   /** Outlives the call: what depends on H alone is computed once for the sites that read the same input. */
   readonly shared?: SharedWork;
-  /** Frees `shared` as soon as the mask is found: no other site needs it. Default false. */
+  /** Frees what is `shared` as soon as it has served: no other site needs it. Default false. */
   readonly last?: boolean;
   /** Wraps each step, to take its time. */
   readonly measure?: <T>(step: PruneStep, body: () => Promise<T>) => Promise<T>;
@@ -86,6 +86,7 @@ export async function pruneSite(
   const match = matchOptions(options.match);
   if (!match) return pruneTowards(site, site, pruner, options);
   using weight = await measure("match", () => matchedWeight(site, match, options.shared));
+  if (options.last) await options.shared?.release(matchedWeight);
   await assertFinite(weight, `${site.name}: the weight that matches the dense outputs`);
   const { name, role, bias, statistics } = site;
   const shift = await relativeError(site, weight);

@@ -1,8 +1,8 @@
 import type { ReadonlySite } from "@denoise-rotator/contracts";
-import { OptionError, type Tensor, tidy, where } from "@denoise-rotator/core";
+import { OptionError, type Tensor, tidy } from "@denoise-rotator/core";
 import { finiteStatistics } from "./checks.js";
 import { conjugateGradients } from "./conjugate-gradients.js";
-import { dampedGram } from "./damped-gram.js";
+import { whileDamped } from "./damped-gram.js";
 import type { PruneResult } from "./pruner.js";
 
 export interface RefineOptions {
@@ -49,7 +49,8 @@ export async function refine(
 ): Promise<Tensor> {
   const { iterations, damping } = refineOptions(options)!;
   const { gram } = await finiteStatistics(site);
-  using H = (await dampedGram(gram, damping, added)).H;
-  using target = tidy(() => where(gram.diagonal().equal(0), start, site.weight));
-  return await conjugateGradients({ target, start, mask, H, iterations });
+  using fixed = tidy(() => gram.diagonal().equal(0));
+  return await whileDamped(gram, { share: damping, added }, () =>
+    conjugateGradients({ target: site.weight, start, fixed, mask, H: gram, iterations }),
+  );
 }

@@ -18,13 +18,25 @@ export class SharedWork {
     return made;
   }
 
-  /** Frees everything made; what failed has nothing to free, its error went to whoever asked. */
+  /** Frees what was made for `owner`. */
+  async release(owner: object): Promise<void> {
+    const ofOwner = this.#made.get(owner);
+    this.#made.delete(owner);
+    await disposeAll([...(ofOwner?.values() ?? [])]);
+  }
+
+  /** Frees everything made. */
   async dispose(): Promise<void> {
     const pending = [...this.#made.values()].flatMap((ofOwner) => [...ofOwner.values()]);
     this.#made.clear();
-    for (const result of await Promise.allSettled(pending)) {
-      if (result.status === "fulfilled") result.value.dispose();
-    }
+    await disposeAll(pending);
+  }
+}
+
+/** What failed has nothing to free, its error went to whoever asked. */
+async function disposeAll(pending: readonly Promise<Disposable>[]): Promise<void> {
+  for (const result of await Promise.allSettled(pending)) {
+    if (result.status === "fulfilled") result.value.dispose();
   }
 }
 

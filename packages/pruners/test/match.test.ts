@@ -81,6 +81,25 @@ describe("matchedWeight", () => {
     );
   });
 
+  it("should take what a capture multiplied with the weight already", async () => {
+    const streams = randomStreams(3, 8, 4);
+    for (const strength of [1, 0.5]) {
+      using site = driftingSite({ ...streams, weight: streams.weight.mul(1) });
+      using whole = await matchedWeight(site, { strength });
+      const { gram, tokens } = site.statistics!;
+      const outputs = tidy(() => {
+        const { weight, dense, x, lost } = streams;
+        return weight.matmul(dense.sub(x)).add(lost!).matmul(x.transpose());
+      });
+      site.setStatistics({ gram, tokens, drift: { outputs } });
+      using same = await matchedWeight(site, { strength });
+      const expected = await numbers(whole);
+      (await numbers(same)).forEach((value, i) => {
+        expect(value).toBeCloseTo(expected[i]!, 10);
+      });
+    }
+  });
+
   it("should be the weight itself where nothing was pruned before, and part of the way for a lesser strength", async () => {
     const { weight, dense } = randomStreams(3, 8, 1);
     using same = driftingSite({ weight, x: dense, dense });

@@ -44,9 +44,17 @@ describe("pruneBlock", () => {
   it("should go group by group, capturing before each, and report every site", async () => {
     using fixture = disposable(attentionBlock());
     const heard: string[] = [];
+    const held: boolean[][] = [];
     const report = await pruneBlock(fixture.block, sparsegpt({ pattern: "2:4" }), {
-      onSite: ({ name }) => heard.push(name),
+      releaseStatistics: true,
+      onSite: ({ name }) => {
+        heard.push(name);
+        held.push(fixture.block.sites.map(({ statistics }) => statistics !== undefined));
+      },
     });
+    expect(held.at(2)).toEqual([true, true, true, true]);
+    expect(held.at(3)).toEqual([false, false, false, true]);
+    expect(fixture.block.sites.every(({ statistics }) => statistics === undefined)).toBe(true);
     expect(fixture.captured).toEqual(["qProj,kProj,vProj", "oProj"]);
     expect(heard).toEqual(roles.map((role) => `block.0.${role}`));
     expect(report).toMatchObject({ name: "block.0", pruner: "sparsegpt", sparsity: 0.5, skipped: [] });
@@ -103,6 +111,8 @@ describe("SharedWork", () => {
     expect(await work.once(one, H, make("a"))).toBe(await work.once(one, H, make("b")));
     await work.once(other, H, make("c"));
     await work.once(one, {}, make("d"));
+    await work.release(other);
+    expect(freed).toEqual(["c"]);
     await expect(work.once(one, other, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     await work.dispose();
     await work.dispose();

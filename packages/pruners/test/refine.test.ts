@@ -29,12 +29,14 @@ describe.each(pruners.map((pruner) => [pruner.name, pruner] as const))("refineme
             randomSite(rows, columns, { seed, dtype: "f64", dead: seed % 3 === 0 ? [0] : [] }),
           );
           const result = await pruner.prune(site, pattern);
+          const given = await numbers(site.statistics!.gram);
           using refined = await refine(site, result, { iterations });
           const [W, before, mask, gram, after] = (await Promise.all(
             [site.weight, result.weight, result.mask, site.statistics!.gram, refined].map(numbers),
           )) as [number[], number[], number[], number[], number[]];
           result.weight.dispose();
           result.mask.dispose();
+          expect(gram).toEqual(given);
           const H = dampedHessian(gram, columns, 0.01);
           const lost = (X: number[]) => energy(difference(W, X), H, columns);
           expect(lost(after)).toBeLessThanOrEqual(lost(before) * (1 + 1e-9) + 1e-12 * energy(W, H, columns));

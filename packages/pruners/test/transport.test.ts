@@ -1,4 +1,4 @@
-import type { DecoderBlock, SiteStatistics } from "@denoise-rotator/contracts";
+import type { DecoderBlock, InputDrift, SiteStatistics } from "@denoise-rotator/contracts";
 import { NonFiniteError, OptionError, Random, type Tensor, tidy } from "@denoise-rotator/core";
 import { describe, expect, it } from "vitest";
 import { transport } from "../src/index.js";
@@ -71,7 +71,11 @@ describe("transport", () => {
     await expect(transport({ ...block, captureOutputs: without } as never)).rejects.toThrow(OptionError);
     const bad = async () => {
       const { gram, tokens, drift } = await block.captureOutputs();
-      return { gram, tokens, drift: { ...drift!, inputs: drift!.inputs.mul(Number.NaN) } };
+      return {
+        gram,
+        tokens,
+        drift: { inputs: (drift as InputDrift).inputs.mul(Number.NaN), residual: undefined },
+      };
     };
     await expect(transport({ ...block, captureOutputs: bad } as never)).rejects.toThrow(NonFiniteError);
     await expect(transport({ ...block, captureOutputs: bad } as never)).rejects.toThrow(/^block\.3: the map/);

@@ -1,6 +1,6 @@
 import type { ColumnScale } from "@denoise-rotator/contracts";
 import { gram, type Tensor, tidy, where } from "@denoise-rotator/core";
-import { factorDamped, inverseTriangular } from "@denoise-rotator/linalg";
+import { factorDamped, invertLowerInPlace } from "@denoise-rotator/linalg";
 
 /** How S weighs the columns of a rotated weight: h = diag(Rᵀ·matrix·R), or its reciprocal where `inverse`. */
 export interface ColumnMetric {
@@ -25,15 +25,10 @@ export async function columnMetric(
   return { matrix: withUnitMeanDiagonal(inverse), inverse: true };
 }
 
-/** L⁻ᵀ·L⁻¹ as `choleskyInverse`; frees L before the next matrix of its size is made. */
+/** L⁻ᵀ·L⁻¹ as `choleskyInverse`; takes L over. */
 function inverseOf(L: Tensor): Tensor {
-  let inverse: Tensor;
-  try {
-    inverse = inverseTriangular(L);
-  } finally {
-    L.dispose();
-  }
-  using factor = inverse;
+  using factor = L;
+  invertLowerInPlace(factor);
   return gram(factor);
 }
 

@@ -32,8 +32,8 @@ export interface DenoiseOptions extends RotationSettings {
    */
   readonly rowSample?: number | { readonly share: number; readonly until: number };
   /**
-   * Frees the statistics of `downProj`, the largest, once they are read: for blocks whose H is captured anew before it is
-   * needed again. Default false: the block is only read.
+   * Frees the block's statistics once they are read: for blocks whose H is captured anew before it is needed again. Default
+   * false: the block is only read.
    */
   readonly releaseStatistics?: boolean;
   /** Of everything that is drawn. Default 0. */
@@ -41,7 +41,7 @@ export interface DenoiseOptions extends RotationSettings {
   /** Ends the solver early; default: never. */
   readonly stop?: StoppingRule;
   readonly onStep?: (info: StepInfo) => unknown;
-  /** Is shown the importances of all sites without rotation and with the one that was learned. */
+  /** Is shown the importances of each site without rotation and with the one that was learned. */
   readonly onImportances?: ImportanceObserver;
   /** A checkpoint that `onStep` took of the same block with the same options: ends with the same bytes. */
   readonly resume?: SolverState;
@@ -75,6 +75,7 @@ export async function denoise(block: DecoderBlock, options: DenoiseOptions): Pro
     const before = await siteFigures(problem, I1, I2, pattern);
     await showImportances(options.onImportances, "before", problem, [I1, I2]);
     const start = await startingPoint(settings.start, block, problem, groupSize(pattern), r1Blocks);
+    if (releaseStatistics) for (const site of block.sites) site.setStatistics(undefined);
     const result = await solve(objective, start, settings, options);
     const [R1, R2] = result.points as [Tensor, Tensor];
     const after = await siteFigures(problem, R1, R2, pattern);

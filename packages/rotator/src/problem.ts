@@ -59,7 +59,9 @@ export async function rotationProblem(
   options: { readonly siteWeights?: SiteWeights; readonly releaseStatistics?: boolean } = {},
 ): Promise<RotationProblem> {
   const metrics = await blockMetrics(block, importance, options);
-  if (options.releaseStatistics) siteOf(block, "downProj").setStatistics(undefined);
+  if (options.releaseStatistics) {
+    for (const role of ["oProj", "downProj"] as const) siteOf(block, role).setStatistics(undefined);
+  }
   return packProblem(block, metrics);
 }
 

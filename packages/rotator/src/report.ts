@@ -69,57 +69,58 @@ function stretches(problem: RotationProblem, R1: Tensor, R2: Tensor): Stretch[] 
   const attention = scale(problem.attentionMetric, R1);
   const mlp = scale(problem.mlpMetric, R1);
   const perHead = scale(problem.outputMetric, shared);
-  const importance = (Y: Tensor, h: Tensor | undefined) => (h ? Y.square().mul(h) : Y.square());
-  const rowsOf = (Y: () => Tensor, h: Tensor | undefined, first: number): readonly Tensor[] => {
-    const S = tidy(() => importance(Y(), h));
-    return [S.slice([0, first]), S.slice([first])];
-  };
+  const intermediate = down.shape[0]!;
+  const importance = (Y: () => Tensor, h: Tensor | undefined) =>
+    tidy(() => {
+      const squares = tidy(() => Y().square());
+      return h ? squares.mul(h) : squares;
+    });
   return [
     {
       roles: ["qProj", "kProj"],
-      importances: () => rowsOf(() => queryKey.matmul(R1), attention, count * dim),
+      importances: () => {
+        const S = importance(() => queryKey.matmul(R1), attention);
+        return [S.slice([0, count * dim]), S.slice([count * dim])];
+      },
     },
     {
       roles: ["vProj"],
       importances: () => {
         const turned = value.matmul(R1).reshape([keyValueCount, dim, hiddenSize]);
-        return [importance(R2.transpose().matmul(turned).reshape(value.shape), attention)];
+        return [importance(() => R2.transpose().matmul(turned).reshape(value.shape), attention)];
       },
     },
     {
       roles: ["oProj"],
       importances: () => {
         const turned = output.matmul(R1).reshape([keyValueCount, count / keyValueCount, dim, hiddenSize]);
-        const Y = shared.transpose().matmul(turned).reshape(output.shape).transpose();
+        const Y = () => shared.transpose().matmul(turned).reshape(output.shape).transpose();
         return [importance(Y, perHead?.reshape([count * dim]))];
       },
     },
     {
-      roles: ["gateProj", "upProj"],
-      importances: () => rowsOf(() => gateUp.matmul(R1), mlp, down.shape[0]!),
+      roles: ["gateProj"],
+      importances: () => [importance(() => gateUp.slice([0, intermediate]).matmul(R1), mlp)],
+    },
+    {
+      roles: ["upProj"],
+      importances: () => [importance(() => gateUp.slice([intermediate]).matmul(R1), mlp)],
     },
     {
       roles: ["downProj"],
-      importances: () => [importance(down.matmul(R1).transpose(), problem.downScale)],
+      importances: () => [importance(() => down.matmul(R1).transpose(), problem.downScale)],
     },
   ];
 }
 
-/** Importances S `[out, in]` of every rotated site, all at once. The caller disposes. */
-const rotatedImportances = (
-  problem: RotationProblem,
-  R1: Tensor,
-  R2: Tensor,
-): Readonly<Record<SiteRole, Tensor>> =>
-  Object.fromEntries(mapImportances(problem, R1, R2, (S) => S.alias())) as Record<SiteRole, Tensor>;
-
 /**
- * Sees the importances S `[out, in]` of every site, whose sums are the sites' weights without rotation. They live until it
- * returns.
+ * Sees the importances S `[out, in]` of one site after the other, whose sums are the sites' weights without rotation. They
+ * live until it returns.
  */
 export type ImportanceObserver = (
   moment: "before" | "after",
-  importances: Readonly<Record<SiteRole, Tensor>>,
+  role: SiteRole,
+  importances: Tensor,
 ) => Promise<void>;
 
 /** Shows the importances under a rotation to whoever asked for them. */
@@ -130,11 +131,9 @@ export async function showImportances(
   [R1, R2]: readonly [Tensor, Tensor],
 ): Promise<void> {
   if (!observer) return;
-  const importances = rotatedImportances(problem, R1, R2);
-  try {
-    await observer(moment, importances);
-  } finally {
-    for (const S of Object.values(importances)) S.dispose();
+  for (const role of siteRoles) {
+    using S = mapImportances(problem, R1, R2, (S) => S.alias(), [role]).get(role)!;
+    await observer(moment, role, S);
   }
 }
 

@@ -41,9 +41,9 @@ describe("denoise", () => {
       const entropies: number[] = [];
       const { objective, sites } = await denoise(block, {
         ...{ importance: importanceOf(scale), steps: 15, onStep: ({ value }) => void values.push(value) },
-        onImportances: async (_, { qProj }) => {
-          expect((await toNumbers(qProj.sum()))[0]).toBeGreaterThan(0);
-          entropies.push((await toNumbers(entropy(qProj, { axis: 1 }).sum()))[0]!);
+        onImportances: async (_, role, S) => {
+          expect((await toNumbers(S.sum()))[0]).toBeGreaterThan(0);
+          if (role === "qProj") entropies.push((await toNumbers(entropy(S, { axis: 1 }).sum()))[0]!);
         },
       });
       expect(entropies).toHaveLength(2);

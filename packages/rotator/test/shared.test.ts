@@ -94,8 +94,8 @@ describe("denoiseShared", () => {
       const seen: string[] = [];
       using shared = await denoiseShared(source, {
         steps: 15,
-        onImportances: async (moment, { downProj }, block) => {
-          seen.push(`${moment} ${block} ${downProj.shape}`);
+        onImportances: async (moment, role, S, block) => {
+          if (role === "downProj") seen.push(`${moment} ${block} ${S.shape}`);
         },
       });
       const shape = blocks[0]!.sites.find(({ role }) => role === "downProj")!.weight.shape;

@@ -59,7 +59,10 @@ export async function pruneModel(request: PruneOptions): Promise<RunRecord> {
     const { pruner: wanted = "sparsegpt" } = request;
     const pruner = typeof wanted === "object" ? wanted : createPruner(wanted, {});
     const { pattern, ...options } = resolveOptions(request, pruner, model.contextLength);
-    const { inMemory } = requireMemory(model, planOfRun(model, { ...request, pruner, options })).activations;
+    const { inMemory } = requireMemory(
+      model,
+      planOfRun(model, { ...request, pruner, pattern, options }),
+    ).activations;
     const identity = await identityOf(model, options);
     const opened = await openRun(identity, request);
     if ("finished" in opened) return opened.finished;

@@ -103,8 +103,8 @@ async function learn(
   };
   return await denoiseShared(source, {
     ...rotationSettings(context),
-    onImportances: (moment, importances, i) =>
-      context.measure("rotate: figures", () => collectors[i]!.observe(moment, importances)),
+    onImportances: (moment, role, importances, i) =>
+      context.measure("rotate: figures", () => collectors[i]!.observe(moment, role, importances)),
     ...(checkpoint?.resume ? { resume: checkpoint.resume } : {}),
     onStep: async (info) => {
       progress({

@@ -60,6 +60,10 @@ async function obtain(context: BlockContext): Promise<Obtained> {
   const stored = given ? given.get(block.index) : learned.all.get(block.index);
   if (given || stored) {
     if (!stored) throw new OptionError(`--rotation ${options.rotation}: holds no rotation of ${block.name}`);
+    // Nothing is learned from them, and pruning captures for itself.
+    if (given || options.allocation === "uniform") {
+      for (const site of block.sites) site.setStatistics(undefined);
+    }
     return Object.assign(await rotationFromArrays(stored, block), context.reports.get(block.index));
   }
   const collector = new ImportanceCollector(isPictured(block.index, blocks));
@@ -92,6 +96,7 @@ export const prune: Stage = {
       ...(shares ? { patternOf: ({ name }) => shares.get(name) } : {}),
       refine: options.refine,
       match: options.match,
+      releaseStatistics: true,
       measure: (step, body) => (step === "choose" ? body() : measure(`prune: ${step}`, body)),
       skip: ({ role }) => skip.site(block.index, role),
     });

@@ -1,4 +1,4 @@
-import { type LinearSite, type SiteRole, siteRoles } from "@denoise-rotator/contracts";
+import type { LinearSite, SiteRole } from "@denoise-rotator/contracts";
 import { type Tensor, toNumbers } from "@denoise-rotator/core";
 import type { BeforeAfter, ImportanceObserver, SiteReport } from "@denoise-rotator/rotator";
 import { type HeldImportance, heldShares, ImportanceCurves, sortedShares } from "./importance-curves.js";
@@ -47,17 +47,14 @@ export class ImportanceCollector {
     this.#pictured = pictured;
   }
 
-  readonly observe: ImportanceObserver = async (moment, importances) => {
-    for (const role of siteRoles) {
-      const S = importances[role];
-      const shape = S.shape as unknown as readonly [number, number];
-      const values = await toNumbers(S);
-      this.#seen[moment].set(role, {
-        curves: new ImportanceCurves(values),
-        layer: this.#pictured ? partMeans(values, shape, mostParts) : undefined,
-        window: this.#pictured ? corner(values, shape, windowSize) : undefined,
-      });
-    }
+  readonly observe: ImportanceObserver = async (moment, role, S) => {
+    const shape = S.shape as unknown as readonly [number, number];
+    const values = await toNumbers(S);
+    this.#seen[moment].set(role, {
+      curves: new ImportanceCurves(values),
+      layer: this.#pictured ? partMeans(values, shape, mostParts) : undefined,
+      window: this.#pictured ? corner(values, shape, windowSize) : undefined,
+    });
   };
 
   /** What was seen; `sites` are what `denoise` reported of them. */

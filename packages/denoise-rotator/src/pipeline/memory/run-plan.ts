@@ -1,3 +1,4 @@
+import type { SparsityPattern } from "@denoise-rotator/contracts";
 import type { Model } from "@denoise-rotator/models";
 import { createPruner, type Pruner } from "@denoise-rotator/pruners";
 import { borrowBackend } from "../backends.js";
@@ -9,6 +10,7 @@ import { type MemoryPlan, type PlanOptions, planMemory } from "./memory-plan.js"
 /** What the budget of a `prune` run depends on. */
 export interface RunToPlan extends Pick<PruneOptions, "memory" | "evaluate"> {
   readonly options: ResolvedOptions;
+  readonly pattern: SparsityPattern;
   readonly pruner: Pruner;
 }
 
@@ -19,15 +21,15 @@ export async function planPrune(request: PruneOptions): Promise<MemoryPlan> {
     await using model = await openNamedModel(request.model, backend.device, fetchOptions(request));
     const { pruner: wanted = "sparsegpt" } = request;
     const pruner = typeof wanted === "object" ? wanted : createPruner(wanted, {});
-    const { pattern: _, ...options } = resolveOptions(request, pruner, model.contextLength);
-    return planMemory(model, planOfRun(model, { ...request, options, pruner }));
+    const { pattern, ...options } = resolveOptions(request, pruner, model.contextLength);
+    return planMemory(model, planOfRun(model, { ...request, options, pattern, pruner }));
   } finally {
     await backend.dispose();
   }
 }
 
 export function planOfRun(model: Model, run: RunToPlan): PlanOptions {
-  const { options, pruner } = run;
+  const { options, pruner, pattern } = run;
   const { sequenceLength: windowLength, rotate, match, transport, rotationImportance: named } = options;
   const importance = named === sameImportance ? pruner.importance : createPruner(named, {}).importance;
   return {
@@ -39,6 +41,8 @@ export function planOfRun(model: Model, run: RunToPlan): PlanOptions {
     rotate,
     columnScale: importance.columnScale ?? "inverseDiagonal",
     prunes: pruner.name !== "none",
+    packs: model.sparse && pattern.kind === "n:m" && pattern.keep === 2 && pattern.of === 4,
+    keepsStatistics: options.allocation !== "uniform",
     factors: pruner.updatesWeights,
     match,
     refine: options.refine !== "none",
@@ -61,6 +65,8 @@ export function planOfEvaluation(
     rotate: "none",
     columnScale: "one",
     prunes: false,
+    packs: false,
+    keepsStatistics: false,
     factors: false,
     match: false,
     refine: false,

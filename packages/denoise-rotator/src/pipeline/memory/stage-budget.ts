@@ -1,4 +1,5 @@
 import type { SiteRole } from "@denoise-rotator/contracts";
+import { defaultLargeInputs } from "@denoise-rotator/models";
 import { type BlockSizes, floats } from "./block-sizes.js";
 
 /** What of a run's options decides how much a stage holds. */
@@ -12,6 +13,10 @@ export interface StageOptions {
   /** How the importance that the rotation concentrates weighs columns. */
   readonly columnScale: "one" | "diagonal" | "inverseDiagonal";
   readonly prunes: boolean;
+  /** Whether pruned weights are multiplied packed: copies of them are there while the changed block runs. */
+  readonly packs: boolean;
+  /** Whether statistics outlive the rotation, for an allocation of sparsity. */
+  readonly keepsStatistics: boolean;
   /** SparseGPT: factors H. */
   readonly factors: boolean;
   readonly match: boolean;
@@ -51,7 +56,8 @@ export function stageBudgets(sizes: BlockSizes, options: StageOptions): StageBud
   const stages: StageBudget[] = [forward(sizes, options)];
   if (rotate !== "none") {
     if (options.columnScale !== "one" || rotate === "per-block") stages.push(captureAll(sizes, options));
-    stages.push(metrics(sizes, options), learn(sizes, options), absorb(sizes, options));
+    stages.push(metrics(sizes, options), figures(sizes, options), learn(sizes, options));
+    stages.push(absorb(sizes, options));
   }
   if (prunes) stages.push(...[0, 1, 2, 3].flatMap((group) => pruneGroup(sizes, options, group)));
   if (transport) stages.push(outputMap(sizes, options));
@@ -87,16 +93,60 @@ function summing({ windows, batchWindows }: StageOptions): number {
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
+/** Half of the values and a sixteenth for their positions. */
+const packedShare = 9 / 16;
+
 const forward = (sizes: BlockSizes, options: StageOptions): StageBudget => ({
   stage: "forward",
-  weights: sizes.block * (tracked(options) ? 2 : 1),
-  statistics: options.prunes || options.rotate !== "none" ? sum(sizes.grams) * (options.match ? 2 : 1) : 0,
+  weights: sizes.block * ((tracked(options) ? 2 : 1) + (options.packs ? packedShare : 0)),
+  statistics: options.keepsStatistics && !options.prunes ? sum(sizes.grams) : 0,
   solver: 2 * floats(sizes.hidden, sizes.hidden),
   activations: passing(sizes, batchTokens(options)),
 });
 
-/** Elements of an H that `LoadedBlock.capture` sums in a pass of its own. */
-const ownPassElements = 2 ** 26;
+const inputsOf = ({ hidden, heads, intermediate }: BlockSizes) =>
+  [hidden, heads, hidden, intermediate] as const;
+
+/** Whether `LoadedBlock.capture` sums the H of a group apart: one site reads it, and it is wide. */
+const isLarge = (sizes: BlockSizes, group: number): boolean =>
+  groupRoles[group]!.length === 1 && inputsOf(sizes)[group]! > defaultLargeInputs;
+
+/** What the drift of a group takes once it is summed. */
+function driftOf(sizes: BlockSizes, { match }: StageOptions, group: number): number {
+  if (!match) return 0;
+  const residual = { 1: sizes.weights.oProj, 3: sizes.weights.downProj }[group] ?? 0;
+  return isLarge(sizes, group) ? residual : sizes.grams[group]! + residual;
+}
+
+/** Rows of H that a large one is summed in. */
+const bandRows = 1024;
+
+/** As {@link summed} for a group with a large H: H by bands of its lower triangle, then the drift. */
+function summedApart(sizes: BlockSizes, options: StageOptions, group: number, held: number) {
+  const tokens = batchTokens(options);
+  const inputs = inputsOf(sizes)[group]!;
+  const gram = sizes.grams[group]!;
+  const rows = floats(tokens, inputs + sizes.hidden);
+  const own = passing(sizes, tokens, group);
+  const band = floats(bandRows, inputs);
+  const half = gram / 2 + band;
+  const term = Math.max(own, rows + band + bands(band));
+  const passes = [
+    summing(options) > 0
+      ? { statistics: held + 2 * half, activations: Math.max(term, gram - half) }
+      : { statistics: held + half, activations: Math.max(term, gram) },
+  ];
+  const drift = driftOf(sizes, options, group);
+  if (drift > 0) {
+    passes.push({
+      statistics: held + gram + drift * (1 + Math.min(1, summing(options))),
+      activations: Math.max(own + rows, 3 * rows + drift + bands(drift)),
+    });
+  }
+  return passes.reduce((most, pass) =>
+    pass.statistics + pass.activations > most.statistics + most.activations ? pass : most,
+  );
+}
 
 /**
  * Sums of some groups, `held` H besides. A batch on its way through the block and its products on their way into the sums
@@ -104,14 +154,12 @@ const ownPassElements = 2 ** 26;
  */
 function summed(sizes: BlockSizes, options: StageOptions, groups: readonly number[], held: number) {
   const { match } = options;
+  if (groups.length === 1 && isLarge(sizes, groups[0]!)) return summedApart(sizes, options, groups[0]!, held);
   const tokens = batchTokens(options);
   const { hidden, heads, intermediate } = sizes;
   const widths = [hidden, heads + hidden, hidden, intermediate + hidden];
   const grams = groups.map((group) => sizes.grams[group]!);
-  const residuals = match
-    ? groups.map((group) => ({ 1: sizes.weights.oProj, 3: sizes.weights.downProj })[group] ?? 0)
-    : [];
-  const matrices = (match ? 2 : 1) * sum(grams) + sum(residuals);
+  const matrices = sum(grams) + sum(groups.map((group) => driftOf(sizes, options, group)));
   const largest = Math.max(...grams);
   const rows = (match ? 3 : 1) * sum(groups.map((group) => floats(tokens, widths[group]!)));
   return {
@@ -126,10 +174,11 @@ function summed(sizes: BlockSizes, options: StageOptions, groups: readonly numbe
 /** All groups, those of a large H last and by themselves. */
 function captureAll(sizes: BlockSizes, options: StageOptions): StageBudget {
   const plain = { ...options, match: false };
-  const isLarge = (group: number) => sizes.grams[group]! > floats(ownPassElements);
   const groups = [0, 1, 2, 3];
-  const small = groups.filter((group) => !isLarge(group));
-  const passes = [...(small.length > 0 ? [small] : []), ...groups.filter(isLarge).map((group) => [group])];
+  const [small, large] = [false, true].map((wanted) =>
+    groups.filter((group) => isLarge(sizes, group) === wanted),
+  );
+  const passes = [...(small!.length > 0 ? [small!] : []), ...large!.map((group) => [group])];
   let held = 0;
   const budgets = passes.map((pass) => {
     const found = summed(sizes, plain, pass, held);
@@ -152,24 +201,38 @@ function metrics(sizes: BlockSizes, { columnScale }: StageOptions): StageBudget 
   };
 }
 
-/** Packed weights and their rotated copy; packing itself holds as much. H of down is freed by then. */
-function learn(sizes: BlockSizes, { columnScale }: StageOptions): StageBudget {
-  const matrix = floats(sizes.hidden, sizes.hidden);
-  const metric = columnScale === "one" ? 0 : sizes.grams[0] + sizes.grams[2];
-  return {
-    stage: "rotate: learn",
-    weights: sizes.block,
-    statistics: sum(sizes.grams.slice(0, 3)),
-    solver: 2 * sizes.block + metric + solverMatrices * matrix,
-    activations: 0,
-  };
-}
+const metricOf = (sizes: BlockSizes, { columnScale }: StageOptions): number =>
+  columnScale === "one" ? 0 : sizes.grams[0] + sizes.grams[2];
+
+/** Importances of one layer while its mask is found. */
+const importanceCopies = 5;
+
+/** Packed weights, what starting points are made of, and one layer's figures at a time. */
+const figures = (sizes: BlockSizes, options: StageOptions): StageBudget => ({
+  stage: "rotate: figures",
+  weights: sizes.block,
+  statistics: options.keepsStatistics ? sum(sizes.grams) : sizes.grams[0] + sizes.grams[2],
+  solver:
+    sizes.block +
+    metricOf(sizes, options) +
+    Math.max(importanceCopies * sizes.largest, solverMatrices * floats(sizes.hidden, sizes.hidden)),
+  activations: 0,
+});
+
+/** Packed weights and their rotated copy; packing itself holds as much. */
+const learn = (sizes: BlockSizes, options: StageOptions): StageBudget => ({
+  stage: "rotate: learn",
+  weights: sizes.block,
+  statistics: options.keepsStatistics ? sum(sizes.grams) : 0,
+  solver: 2 * sizes.block + metricOf(sizes, options) + solverMatrices * floats(sizes.hidden, sizes.hidden),
+  activations: 0,
+});
 
 /** Old and new weights side by side while a sample of the outputs is compared. */
 const absorb = (sizes: BlockSizes, options: StageOptions): StageBudget => ({
   stage: "rotate: absorb",
   weights: 2 * sizes.block,
-  statistics: 2 * sum(sizes.grams.slice(0, 3)),
+  statistics: options.keepsStatistics ? 2 * sum(sizes.grams) : 0,
   solver: 4 * floats(sizes.hidden, sizes.hidden),
   activations: passing(sizes, batchTokens(options)) + floats(4 * options.windowLength, 3 * sizes.hidden),
 });
@@ -181,47 +244,52 @@ const groupRoles: readonly (readonly SiteRole[])[] = [
   ["downProj"],
 ];
 
-/** Layers' sizes that choosing a mask works on, and those that refinement keeps. */
+/** Layers' sizes that choosing a mask works on, solving for what matches, and an error's products. */
 const choosingCopies = 3;
-const refiningCopies = 4;
+const matchingCopies = 2;
+const errorCopies = 3;
+/** A mask's. */
+const maskShare = 1 / 4;
 /** Copies of the rows that refinement solves together. */
 const conjugateCopies = 13;
 
 function pruneGroup(sizes: BlockSizes, options: StageOptions, group: number): StageBudget[] {
   const { match, refine, factors } = options;
   const gram = sizes.grams[group]!;
-  const weight = Math.max(...groupRoles[group]!.map((role) => sizes.weights[role]));
-  const residual = match && (group === 1 || group === 3) ? weight : 0;
-  const matrices = match ? 2 : 1;
-  const before = sum(sizes.grams.slice(0, group)) * matrices + (match && group > 1 ? sizes.weights.oProj : 0);
-  // Those after the group have what the rotation left them, but for down.
-  const after = options.rotate === "per-block" ? sum(sizes.grams.slice(group + 1, 3)) : 0;
-  const weights = sizes.block * (tracked(options) ? 2 : 1);
-  const stage = ["q, k, v", "o", "gate, up", "down"][group]!;
-  const known = before + after + matrices * gram + residual;
-  // The factor that matching keeps; two at a time while H is factored; with the last site of the group they are gone.
-  const matched = match ? gram : 0;
-  const choosing = Math.max(
-    matched + (factors ? 2 * gram + bands(gram) : 0),
-    matched + (factors ? gram : 0) + choosingCopies * weight,
-  );
-  const isShared = groupRoles[group]!.length > 1;
-  const rows =
-    Math.max(256, Math.floor((4 * 2 ** 22) / (weight / layerRows(sizes, group)))) / layerRows(sizes, group);
-  const refining = refine
-    ? gram +
-      (isShared ? matched + (factors ? gram : 0) : 0) +
-      (refiningCopies + conjugateCopies * Math.min(1, rows)) * weight
+  const layers = groupRoles[group]!.map((role) => sizes.weights[role]);
+  const weight = Math.max(...layers);
+  // The weights that were replaced, where the dense block goes on.
+  const replaced = tracked(options)
+    ? sum(groupRoles.slice(0, group).flatMap((roles) => roles.map((role) => sizes.weights[role])))
     : 0;
-  const solver = Math.max(choosing, refining, matched + 4 * weight);
+  const stage = ["q, k, v", "o", "gate, up", "down"][group]!;
+  const matched = match ? weight : 0;
+  // Factors that the other sites of the group need.
+  const kept = (share: boolean) => (share && layers.length > 1 ? gram : 0);
+  const pruned = matched + weight * (1 + maskShare);
+  const rows = Math.max(256, 2 ** 22 / inputsOf(sizes)[group]!) / layerRows(sizes, group);
+  const phases = [
+    match ? gram + matchingCopies * weight : 0,
+    matched +
+      kept(match) +
+      (factors ? gram + Math.max(bands(gram), pruned - matched) : choosingCopies * weight),
+    refine ? pruned + weight + conjugateCopies * Math.min(1, rows) * weight + kept(match) + kept(factors) : 0,
+    pruned + errorCopies * weight + kept(match) + kept(factors),
+  ];
   return [
     {
       stage: `prune: capture for ${stage}`,
-      weights,
+      weights: sizes.block + replaced,
       solver: 0,
-      ...summed(sizes, options, [group], before + after),
+      ...summed(sizes, options, [group], 0),
     },
-    { stage: `prune: ${stage}`, weights, statistics: known, solver, activations: 0 },
+    {
+      stage: `prune: ${stage}`,
+      weights: sizes.block + replaced + (tracked(options) ? sum(layers) - weight : 0),
+      statistics: gram + driftOf(sizes, options, group),
+      solver: Math.max(...phases),
+      activations: 0,
+    },
   ];
 }
 
@@ -232,7 +300,7 @@ const layerRows = ({ hidden, heads, intermediate }: BlockSizes, group: number): 
 const outputMap = (sizes: BlockSizes, options: StageOptions): StageBudget => ({
   stage: "transport",
   weights: 2 * sizes.block,
-  statistics: 2 * sum(sizes.grams) + 5 * floats(sizes.hidden, sizes.hidden),
+  statistics: 5 * floats(sizes.hidden, sizes.hidden),
   solver: 6 * floats(sizes.hidden, sizes.hidden),
   activations: 2 * passing(sizes, batchTokens(options)),
 });
@@ -252,7 +320,7 @@ function reconstruction(sizes: BlockSizes, options: StageOptions): StageBudget {
   return {
     stage: "reconstruct",
     weights: 2 * sizes.block,
-    statistics: 2 * sum(sizes.grams),
+    statistics: 0,
     solver: 8 * sizes.block,
     activations: floats(tokens, 24 * hidden + 10 * heads + 8 * keyValueHeads + 10 * intermediate) + scores,
   };
