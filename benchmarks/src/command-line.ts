@@ -67,7 +67,7 @@ options
   --patience SECONDS   web: leave out who takes longer for one run (default 5)
   --port N             web: where to serve (default: 4173 or the next one free)
   --turbo              ablation: compute in turbo mode
-  --write-docs         ablation, numerics, soak, agreement, parity: put their tables into docs/`;
+  --write-docs         ablation, numerics, soak, agreement, parity, memory: put their tables into docs/`;
 
 export interface CommandLine {
   readonly suite: Suite;

@@ -8,7 +8,7 @@ const results = fileURLToPath(new URL("../results/", import.meta.url));
 /** Whose figures name their engine themselves, or do not depend on it. */
 const engineless: ReadonlySet<string> = new Set(["ablation", "numerics", "soak", "agreement"]);
 /** Whose results keep the rows that are not measured anew. */
-const merged: ReadonlySet<string> = new Set(["numerics", "soak", "agreement", "sparse"]);
+const merged: ReadonlySet<string> = new Set(["numerics", "soak", "agreement", "sparse", "memory"]);
 
 /**
  * Where a suite's JSON goes: by suite and engine, short and partial runs apart from what is published. Perplexities are one

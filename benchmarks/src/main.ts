@@ -60,8 +60,10 @@ async function run(suite: MeasuringSuite, options: CommandLine): Promise<Reporte
       return { result, text: pruneReport(result) };
     }
     case "memory": {
-      const { memoryReport, runMemorySuite } = await import("./suites/memory.js");
-      const result = await runMemorySuite({ ...definedOnly(options), quick, full, progress });
+      const { memoryReport, runMemorySuite, writeMemoryTable } = await import("./suites/memory.js");
+      const kept = resultPath(options);
+      const result = await runMemorySuite({ ...definedOnly(options), quick, full, kept, progress });
+      if (options.writeDocs) writeMemoryTable(result);
       return { result, text: memoryReport(result) };
     }
     case "webgpu-matmul": {

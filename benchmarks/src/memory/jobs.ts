@@ -31,23 +31,23 @@ export function memoryJobs({
       flags: short,
     }));
   }
-  const rotations = [
-    { form: "", rotate: ["--rotate", "none"] },
-    { form: "-rotated", rotate: [] },
-  ];
-  const jobs: MemoryJob[] = rotations.flatMap(({ form, rotate }) =>
+  const forms = {
+    "": ["--quality", "fast", "--rotate", "none"],
+    "-rotated": ["--quality", "fast"],
+    "-default": [],
+  };
+  const jobs: MemoryJob[] = Object.entries(forms).flatMap(([form, flags]) =>
     [4, 8].map((blocks) => ({
       ...{ name: `llama-3.2-1b${form}-${blocks}`, shape: llama1B, vocabulary: 128256, blocks },
-      flags: ["--quality", "fast", ...rotate, ...short],
+      flags: [...flags, ...short],
     })),
   );
   if (!full) return jobs;
   const one = { shape: llama8B, vocabulary: 128256, blocks: 1 };
-  const wanda = ["--pruner", "wanda", "--rotate", "none", ...wide];
   return [
     ...jobs,
-    { ...one, name: "llama-3-8b-wanda", flags: wanda },
+    { ...one, name: "llama-3-8b-wanda", flags: ["--pruner", "wanda", "--rotate", "none", ...wide] },
     { ...one, name: "llama-3-8b-sparsegpt", flags: ["--quality", "fast", "--rotate", "none", ...wide] },
-    { ...one, name: "llama-3-8b-rotated", flags: ["--no-match", ...wide] },
+    { ...one, name: "llama-3-8b-default", flags: wide },
   ];
 }

@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { textTable } from "@denoise-rotator/bench";
 import { execute, type PruneRecord } from "../cli/denoise-rotator.js";
 import { engineVersions, type Machine, machine, versionOf } from "../machine.js";
+import { insertIntoFile } from "../ablation/insert-table.js";
+import { keepResult } from "../keep-result.js";
 import { type MemoryJob, memoryJobs } from "../memory/jobs.js";
 import { writeRandomCheckpoint } from "../prune/random-checkpoint.js";
 import { describeMachine } from "../report/suite-report.js";
@@ -32,25 +35,30 @@ export interface MemorySuiteOptions {
   readonly quick: boolean;
   readonly full: boolean;
   readonly only?: RegExp;
+  /** Path of the result so far: rows of it that are not measured anew stay, and what is measured is kept at once. */
+  readonly kept: string;
   readonly progress: (line: string) => void;
 }
 
 /** The whole `prune` on random weights of real models' shapes, a process each: what it holds against what was planned. */
 export async function runMemorySuite(options: MemorySuiteOptions): Promise<MemoryResult> {
+  const { kept } = options;
   const jobs = memoryJobs(options).filter(({ name }) => options.only?.test(name) ?? true);
-  const rows: MemoryRow[] = [];
+  const name = "@denoise-rotator/denoise-rotator";
+  const before = existsSync(kept) ? (JSON.parse(readFileSync(kept, "utf8")) as MemoryResult) : undefined;
+  const about = { machine: machine(), versions: { ...engineVersions(), [name]: versionOf(name) } };
+  let result: MemoryResult = before ?? { suite: "memory", ...about, rows: [] };
   for (const job of jobs) {
     options.progress(`${job.name}: ${job.blocks} blocks`);
-    rows.push(await measure(job));
+    const row = await measure(job);
+    const others = result.rows.filter((each) => each.name !== row.name);
+    result = { suite: "memory", ...about, rows: [...others, row].sort(byName) };
+    keepResult(kept, result);
   }
-  const name = "@denoise-rotator/denoise-rotator";
-  return {
-    suite: "memory",
-    machine: machine(),
-    versions: { ...engineVersions(), [name]: versionOf(name) },
-    rows,
-  };
+  return result;
 }
+
+const byName = (a: MemoryRow, b: MemoryRow): number => (a.name < b.name ? -1 : 1);
 
 /** The part of `prune --dry-run --json` that is used here. */
 interface Plan {
@@ -77,7 +85,18 @@ async function measure({ name, shape, vocabulary, blocks, flags }: MemoryJob): P
   }
 }
 
-export function memoryReport({ machine, versions, rows }: MemoryResult): string {
+const document = fileURLToPath(new URL("../../../docs/memory.md", import.meta.url));
+
+/** The table in `docs/memory.md`. */
+export const writeMemoryTable = ({ machine, versions, rows }: MemoryResult): void => {
+  const table = markdownTable(tableOf(rows));
+  insertIntoFile(document, "memory", `${describeMachine(machine, versions)}\n\n${table}`);
+};
+
+export const memoryReport = ({ machine, versions, rows }: MemoryResult): string =>
+  [describeMachine(machine, versions), "", textTable(tableOf(rows), 1)].join("\n");
+
+function tableOf(rows: readonly MemoryRow[]): string[][] {
   const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
   const header = ["work", "blocks", "planned MiB", "peak MiB", "activations on disk MiB", "seconds"];
   const body = rows.map((row) => [
@@ -86,5 +105,5 @@ export function memoryReport({ machine, versions, rows }: MemoryResult): string 
     ...[row.plannedBytes, row.peakMemoryBytes, row.activationBytes].map(mebibytes),
     row.seconds.toFixed(0),
   ]);
-  return [describeMachine(machine, versions), "", textTable([header, ...body], 1)].join("\n");
+  return [header, ...body];
 }
