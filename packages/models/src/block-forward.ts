@@ -1,4 +1,4 @@
-import type { ReadonlySite, SiteRole } from "@denoise-rotator/contracts";
+import { type ReadonlySite, type SiteRole, siteRoles } from "@denoise-rotator/contracts";
 import {
   attention,
   ones,
@@ -170,3 +170,14 @@ export const linear = (x: Tensor, { weight, bias }: Layer): Tensor =>
     const y = weight instanceof Sparse24Weight ? sparse24Matmul(x, weight) : x.matmul(weight.transpose());
     return bias ? y.add(bias) : y;
   });
+
+/** Frees the handles of a remembered block; its basis and rotation are the block's own. */
+export function releaseParts({ site, attentionNorm, feedForwardNorm }: BlockParts): void {
+  for (const role of siteRoles) {
+    const { weight, bias } = site(role);
+    weight.dispose();
+    bias?.dispose();
+  }
+  attentionNorm.dispose();
+  feedForwardNorm.dispose();
+}

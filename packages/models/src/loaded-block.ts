@@ -22,7 +22,14 @@ import {
   tidy,
 } from "@denoise-rotator/core";
 import type { Activations } from "./activations.js";
-import { type BlockParts, forwardBlock, groupOf, inputGroups, type Layer } from "./block-forward.js";
+import {
+  type BlockParts,
+  forwardBlock,
+  groupOf,
+  inputGroups,
+  type Layer,
+  releaseParts,
+} from "./block-forward.js";
 import { denseSample } from "./dense-sample.js";
 import {
   assertFiniteStatistics,
@@ -389,15 +396,4 @@ export class LoadedBlock implements DecoderBlock {
       outputMap: this.isLast ? undefined : this.#outputMap,
     };
   }
-}
-
-/** Frees the handles of a remembered block; its basis and rotation are the block's own. */
-function releaseParts({ site, attentionNorm, feedForwardNorm }: BlockParts): void {
-  for (const role of siteRoles) {
-    const { weight, bias } = site(role);
-    weight.dispose();
-    bias?.dispose();
-  }
-  attentionNorm.dispose();
-  feedForwardNorm.dispose();
 }
