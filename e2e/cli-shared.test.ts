@@ -1,10 +1,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
-import { quick, runIn } from "./command-line.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { quick, runIn, writeCalibration } from "./command-line.js";
 
 const folder = mkdtempSync(join(tmpdir(), "denoise-rotator-shared-"));
+beforeAll(() => writeCalibration(folder));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const run = (...args: string[]) => runIn(folder, ...args);
 

@@ -13,12 +13,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { modelDirectory } from "@denoise-rotator/tiny-llama";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cli, quick, runIn } from "./command-line.js";
+import { cli, quick, runIn, writeCalibration } from "./command-line.js";
 import { editHeader } from "./edit-header.js";
 
 let folder: string;
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "denoise-rotator-cli-"));
+  await writeCalibration(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

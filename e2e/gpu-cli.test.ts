@@ -1,16 +1,18 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { modelDirectory } from "@denoise-rotator/tiny-llama";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { maskAgreement } from "./agreement.js";
 import { describeUnless, noAdapter } from "./backends.js";
+import { calibration, cli, writeCalibration } from "./command-line.js";
 
-const cli = fileURLToPath(new URL("../packages/denoise-rotator/dist/cli.js", import.meta.url));
 let folder: string;
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "denoise-rotator-gpu-"));
+  await writeCalibration(folder);
+  writeTwoBlocks(join(folder, "two-blocks"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -22,14 +24,22 @@ const run = (args: readonly string[], env: Record<string, string> = {}) =>
     env: { ...process.env, ...env },
   });
 
-/** One block, little text: what a software adapter does in seconds. */
+/** The embedded model's first two blocks. */
+function writeTwoBlocks(directory: string): void {
+  cpSync(modelDirectory, directory, { recursive: true, filter: (name) => !name.endsWith(".br") });
+  const config = JSON.parse(readFileSync(join(directory, "config.json"), "utf8"));
+  writeFileSync(join(directory, "config.json"), JSON.stringify({ ...config, num_hidden_layers: 2 }));
+}
+
+/** One block of two, little text: what a software adapter does in seconds. */
 const quick = [
+  ...calibration,
   "--samples",
   "4",
   "--seqlen",
   "128",
   "--skip",
-  "1,2,3",
+  "1",
   "--eval",
   "--eval-windows",
   "2",
@@ -38,7 +48,14 @@ const quick = [
 const published = ["--refine", "none", "--no-match"];
 
 function prune(out: string, ...flags: string[]) {
-  const { status, stdout, stderr } = run(["prune", "tiny", ...quick, ...flags, "--out", join(folder, out)]);
+  const { status, stdout, stderr } = run([
+    "prune",
+    "two-blocks",
+    ...quick,
+    ...flags,
+    "--out",
+    join(folder, out),
+  ]);
   expect({ status, stderr: stderr.replace(/^gpujs.*\n/gm, "") }).toEqual({ status: 0, stderr: "" });
   return JSON.parse(stdout);
 }

@@ -1,10 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
-import { quick, runIn } from "./command-line.js";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { quick, runIn, writeCalibration } from "./command-line.js";
 
 const folder = mkdtempSync(join(tmpdir(), "denoise-rotator-packed-"));
+beforeAll(() => writeCalibration(folder));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const run = (...args: string[]) => runIn(folder, ...args);
 const bytes = (directory: string) => readFileSync(join(folder, directory, "model.safetensors"));
