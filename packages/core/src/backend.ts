@@ -40,6 +40,8 @@ export interface Sparse24Words {
   readonly words: Int32Array;
   /** Tells apart what a backend has several of. */
   readonly arrangement: string;
+  /** Consecutive rows that share a code, where kernels ask. Default 1. */
+  readonly rowsPerCode?: number;
 }
 
 /** What words of weights are, besides bits. */
@@ -47,8 +49,9 @@ export interface Sparse24Form {
   readonly shape: readonly [out: number, inputs: number];
   /** Of the kept weights. */
   readonly dtype: Sparse24DType;
-  /** As `arrangeSparse24` gave it. */
+  /** As `arrangeSparse24` gave them. */
   readonly arrangement: string;
+  readonly rowsPerCode?: number;
 }
 
 export interface Capabilities {

@@ -92,8 +92,8 @@ function product(x: ArrayLike<number>, W: Float64Array, m: number, { out, inputs
 
 async function checkKernels(backend: Backend, tolerance: WatchedTolerance, sample: Sample): Promise<void> {
   const W = drawWeight(sample);
-  const { words, arrangement } = backend.arrangeSparse24!(partsOf(W, sample));
-  const form: Sparse24Form = { shape: [sample.out, sample.inputs], dtype: sample.dtype, arrangement };
+  const { words, ...how } = backend.arrangeSparse24!(partsOf(W, sample));
+  const form: Sparse24Form = { shape: [sample.out, sample.inputs], dtype: sample.dtype, ...how };
   const x = hostOperand("f32", sample.x, draw(sample.seed + 2, ordinary));
   const [m] = sample.x.shape as [number, number];
   const layout: Layout = { shape: [words.length], strides: [1], offset: 0, length: words.length };

@@ -5,8 +5,8 @@ import { matmul } from "../matmul/matmul.js";
 
 /*
  * W `[out, in]` lies by columns, so that neighbouring invocations, which are neighbouring rows, read neighbouring words. First
- * codes `[in / 32][out]`, 16 positions of 2 bits each; then kept values `[kept][out]` in f32, or in bf16 `[kept / 2][out]`,
- * the first of two in the low half. Both are padded to 32 inputs.
+ * codes `[in / 32][out / rows that share them]`, 16 positions of 2 bits each; then kept values `[kept][out]` in f32, or in
+ * bf16 `[kept / 2][out]`, the first of two in the low half. Both are padded to 32 inputs.
  */
 const stepInputs = 32;
 const keptOfStep = 16;
@@ -14,7 +14,6 @@ const keptOfStep = 16;
 const wordsOfValues = (dtype: Sparse24Form["dtype"]): number =>
   dtype === "f32" ? keptOfStep : keptOfStep / 2;
 
-/** Positions that rows share are written for each of them. */
 export function arrangeSparse24({
   shape,
   values,
@@ -24,28 +23,47 @@ export function arrangeSparse24({
   const [out, inputs] = shape;
   const steps = Math.ceil(inputs / stepInputs);
   const isF32 = values instanceof Float32Array;
-  const words = new Int32Array(out * steps * (1 + wordsOfValues(isF32 ? "f32" : "bf16")));
+  const codeRows = out / rowsPerPattern;
+  const codes = codeRows * steps;
+  const words = new Int32Array(codes + out * steps * wordsOfValues(isF32 ? "f32" : "bf16"));
   const bits = isF32 ? new Int32Array(values.buffer, values.byteOffset, values.length) : values;
-  for (let row = 0; row < out; row++) {
-    const codes = (Math.floor(row / rowsPerPattern) * inputs) / 8;
+  for (let row = 0; row < codeRows; row++) {
     for (let byte = 0; byte < inputs / 8; byte++) {
-      words[(byte >> 2) * out + row]! |= positions[codes + byte]! << (8 * (byte & 3));
+      words[(byte >> 2) * codeRows + row]! |= positions[(row * inputs) / 8 + byte]! << (8 * (byte & 3));
     }
+  }
+  for (let row = 0; row < out; row++) {
     for (let kept = 0; kept < inputs / 2; kept++) {
       const value = bits[(row * inputs) / 2 + kept]!;
-      const at = (steps + (isF32 ? kept : kept >> 1)) * out + row;
+      const at = codes + (isF32 ? kept : kept >> 1) * out + row;
       words[at]! |= isF32 ? value : value << (16 * (kept & 1));
     }
   }
-  return { words, arrangement: "columns" };
+  return { words, arrangement: "columns", rowsPerCode: rowsPerPattern };
 }
+
+/** What kernels are told of the codes. */
+const codeParams = ({ shape: [rows, inputs], rowsPerCode = 1 }: Sparse24Form) => {
+  const codeRows = rows / rowsPerCode;
+  return {
+    code_rows: codeRows,
+    rows_per_code: rowsPerCode,
+    codes: codeRows * Math.ceil(inputs / stepInputs),
+  };
+};
+
+/** WGSL: the positions of a row in a step. */
+const codeAt = (words: string): string => `fn code_at(step: u32, row: u32) -> u32 {
+  return ${words}[params.words_offset + step * params.code_rows + row / params.rows_per_code];
+}
+`;
 
 /** WGSL: the kept weight `kept` of a row, from words called `words`. */
 const weightAt = (words: string, { dtype }: Sparse24Form): string => `fn weight(kept: u32, row: u32) -> f32 {
   ${
     dtype === "f32"
-      ? `return bitcast<f32>(${words}[params.words_offset + (params.steps + kept) * params.rows + row]);`
-      : `let pair = ${words}[params.words_offset + (params.steps + (kept >> 1u)) * params.rows + row];
+      ? `return bitcast<f32>(${words}[params.words_offset + params.codes + kept * params.rows + row]);`
+      : `let pair = ${words}[params.words_offset + params.codes + (kept >> 1u) * params.rows + row];
   return bitcast<f32>(select(pair & 0xffff0000u, pair << 16u, (kept & 1u) == 0u));`
   }
 }
@@ -87,11 +105,12 @@ export function sparse24Matmul(
       ...{ rows, inputs, tokens, steps: Math.ceil(inputs / stepInputs), row_tiles: rowTiles },
       ...{ x_offset: x.offset, x_row: x.strides[0]!, x_column: x.strides[1]! },
       ...{ words_offset: words.offset, out_offset: out.offset },
+      ...codeParams(form),
       tiles: rowTiles * Math.ceil(tokens / groupTokens),
     },
     workgroups: foldWorkgroups(rowTiles * Math.ceil(tokens / groupTokens)),
     work: rows * inputs * tokens,
-    code: (names) => `${weightAt(names.words!, form)}
+    code: (names) => `${codeAt(names.words!)}${weightAt(names.words!, form)}
 var<workgroup> sums: array<vec4<f32>, ${groupRows * slices}>;
 fn at(token: u32, column: u32) -> f32 {
   let row = min(token, params.tokens - 1u);
@@ -106,7 +125,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var sum = vec4<f32>(0.0);
   if (row < params.rows) {
     for (var step = lane / ${groupRows}u; step < params.steps; step += ${slices}u) {
-      let code = ${names.words}[params.words_offset + step * params.rows + row];
+      let code = code_at(step, row);
       let count = min(${keptOfStep}u, (params.inputs - step * ${stepInputs}u) >> 1u);
       for (var i = 0u; i < count; i++) {
         let column = step * ${stepInputs}u + ((i >> 1u) << 2u) + ((code >> (2u * i)) & 3u);
@@ -152,17 +171,20 @@ export function sparse24Unpack(engine: Engine, words: Operand, out: Operand, for
       words: { buffer: words.buffer, access: "read" },
       out: { buffer: out.buffer, access: "read_write" },
     },
-    params: { rows, inputs, steps, words_offset: words.offset, out_offset: out.offset },
+    params: {
+      ...{ rows, inputs, steps, words_offset: words.offset, out_offset: out.offset },
+      ...codeParams(form),
+    },
     workgroups: foldWorkgroups(Math.ceil((rows * steps) / 64)),
     work: rows * inputs,
-    code: (names) => `${weightAt(names.words!, form)}
+    code: (names) => `${codeAt(names.words!)}${weightAt(names.words!, form)}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
   if (index >= params.rows * params.steps) { return; }
   let row = index % params.rows;
   let step = index / params.rows;
-  let code = ${names.words}[params.words_offset + index];
+  let code = code_at(step, row);
   let count = min(${keptOfStep}u, (params.inputs - step * ${stepInputs}u) >> 1u);
   let start = params.out_offset + row * params.inputs + step * ${stepInputs}u;
   for (var i = 0u; i < count; i += 2u) {

@@ -44,9 +44,9 @@ export class Sparse24Weight {
     if (!backend.arrangeSparse24) {
       return new Sparse24Weight(backend, { shape, dtype, arrangement: "host" }, { parts });
     }
-    const { words, arrangement } = backend.arrangeSparse24(parts);
+    const { words, ...arranged } = backend.arrangeSparse24(parts);
     const place = { words: fromTyped(words, [words.length], "i32", backend) };
-    return new Sparse24Weight(backend, { shape, dtype, arrangement }, place);
+    return new Sparse24Weight(backend, { shape, dtype, ...arranged }, place);
   }
 
   /** What the weights take: on the backend, or on the host where it has no kernels. */
