@@ -173,17 +173,17 @@ describe("sparse24Matmul on wasm", () => {
 });
 
 describe("panelsOf", () => {
-  it("should leave fewer places empty than the narrow panel has", () => {
+  it("should leave fewer places empty than the narrowest panel has", () => {
     for (const separateSteps of [false, true]) {
       const tile = { rows: 4, columns: 8, fma: false, unroll: 8, depth: 320, separateSteps };
-      for (let tokens = 9; tokens < 400; tokens++) {
+      for (let tokens = 1; tokens < 400; tokens++) {
         const tiles = tilesOf(tile);
         const places = panelsOf(tiles, tokens).reduce(
           (sum, count, i) => sum + 4 * tiles[i]!.vectors * count,
           0,
         );
         expect(places).toBeGreaterThanOrEqual(tokens);
-        expect(places - tokens).toBeLessThan(16);
+        expect(places - tokens).toBeLessThan(separateSteps ? 4 : 16);
       }
     }
   });

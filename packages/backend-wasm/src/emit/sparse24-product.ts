@@ -15,8 +15,8 @@ import {
 } from "./sparse24-form.js";
 import { defineSparse24PackTokens, defineSparse24StoreSums } from "./sparse24-panels.js";
 import { defineSharedFew } from "./sparse24-shared-few.js";
-import { defineSharedTile, type SharedTile, sharedTileName, sharedTilesOf } from "./sparse24-shared-tile.js";
-import { defineSparse24Tile, type Sparse24Tile, tileName, tilesOf } from "./sparse24-tile.js";
+import { defineSharedTile, sharedTileName, sharedTilesOf } from "./sparse24-shared-tile.js";
+import { defineSparse24Tile, tileName, tilesOf, touchedBytes } from "./sparse24-tile.js";
 import { defineSparse24Unpack } from "./sparse24-unpack.js";
 
 const { blockRows, stepInputs, stretch } = rowsForm;
@@ -56,9 +56,9 @@ function defineWiden(m: ModuleBuilder, arrangement: Sparse24Arrangement): void {
 type NamedTile = PanelTile & { readonly name: string };
 
 /**
- * `sparse24…Rows_…(weights, allBlocks, firstBlock, steps, x, wide, narrow, out, outRow, rows, tokens)`: `rows` of W (whole
- * blocks, but for the last) from block `firstBlock` of `allBlocks` times `wide` and behind them `narrow` panels of packed
- * tokens, of which `tokens` count, into rows of `out`. The thread's area takes the sums of all panels, at most
+ * `sparse24…Rows_…(weights, allBlocks, firstBlock, steps, x, panels…, out, outRow, rows, tokens)`: `rows` of W (whole blocks,
+ * but for the last) from block `firstBlock` of `allBlocks` times packed panels for each of the tiles, of which `tokens`
+ * count, into rows of `out`. The thread's area takes the sums of all panels, at most
  * `layout.packedABytes`, and of several panels widened weights of a stretch, at most `layout.ownPackedBBytes`.
  *
  * The first panel fetches weights from memory, block by block, for all.
@@ -66,7 +66,7 @@ type NamedTile = PanelTile & { readonly name: string };
 function defineRows(
   m: ModuleBuilder,
   dtype: Sparse24DType,
-  tiles: readonly [NamedTile, NamedTile],
+  tiles: readonly NamedTile[],
   arrangement: Sparse24Arrangement,
 ): void {
   const bytes = stepBytes(dtype, arrangement);
@@ -78,8 +78,7 @@ function defineRows(
       firstBlock: "i32",
       steps: "i32",
       x: "i32",
-      wide: "i32",
-      narrow: "i32",
+      ...Object.fromEntries(tiles.map((tile) => [tile.name, "i32"] as const)),
       out: "i32",
       outRow: "i32",
       rows: "i32",
@@ -90,12 +89,13 @@ function defineRows(
       const start = f.let(p.weights);
       const end = f.let(i32.add(start, i32.mul(i32.mul(p.allBlocks, p.steps), bytes)));
       const blocks = f.let(i32.shrU(i32.add(p.rows, blockRows - 1), 4));
-      const panels = f.let(i32.add(p.wide, p.narrow));
-      const kinds = tiles.map(({ name, vectors, rows }, i) => {
-        const width = 4 * vectors;
+      const counts = tiles.map((tile) => (p as Readonly<Record<string, Local<"i32">>>)[tile.name]!);
+      const panels = f.let(counts.reduce<I32>((sum, count) => i32.add(sum, count), int(0)));
+      const kinds = tiles.map((tile, i) => {
+        const width = 4 * tile.vectors;
         return {
-          ...{ name, width, count: i === 0 ? p.wide : p.narrow, blockSums: 4 * width * blockRows },
-          aheadStep: int((rows * bytes) / blockRows),
+          ...{ name: tile.name, width, count: counts[i]!, blockSums: 4 * width * blockRows },
+          aheadStep: int(touchedBytes(tile, bytes)),
           panelBytes: f.let(i32.mul(p.steps, 4 * width * stepInputs)),
           sumBytes: f.let(i32.mul(blocks, 4 * width * blockRows)),
         };
@@ -211,14 +211,13 @@ export function defineSparse24(m: ModuleBuilder, gemm: GemmTile): void {
     defineWiden(m, arrangement);
     for (const dtype of dtypes) defineSparse24Unpack(m, dtype, arrangement);
   }
-  const [wide, narrow] = tilesOf(gemm);
-  const [sharedWide, sharedNarrow] = sharedTilesOf(gemm);
-  for (const tile of [wide, narrow]) defineSparse24Tile(m, tile);
-  for (const tile of [sharedWide, sharedNarrow]) defineSharedTile(m, tile);
-  const named = (tile: Sparse24Tile) => ({ ...tile, name: tileName(tile) });
-  const namedShared = (tile: SharedTile) => ({ ...tile, name: sharedTileName(tile) });
+  const [own, shared] = [tilesOf(gemm), sharedTilesOf(gemm)];
+  for (const tile of own) defineSparse24Tile(m, tile);
+  for (const tile of shared) defineSharedTile(m, tile);
+  const named = own.map((tile) => ({ ...tile, name: tileName(tile) }));
+  const namedShared = shared.map((tile) => ({ ...tile, name: sharedTileName(tile) }));
   for (const dtype of dtypes) {
-    defineRows(m, dtype, [named(wide), named(narrow)], ownCodes);
-    defineRows(m, dtype, [namedShared(sharedWide), namedShared(sharedNarrow)], sharedByFour);
+    defineRows(m, dtype, named, ownCodes);
+    defineRows(m, dtype, namedShared, sharedByFour);
   }
 }

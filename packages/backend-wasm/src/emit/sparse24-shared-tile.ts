@@ -18,9 +18,7 @@ export interface SharedTile {
 }
 
 /** The tiles that are fastest on the engine, wide and narrow. */
-export const sharedTilesOf = ({
-  separateSteps: separateSums,
-}: GemmTile): readonly [SharedTile, SharedTile] =>
+export const sharedTilesOf = ({ separateSteps: separateSums }: GemmTile): readonly SharedTile[] =>
   separateSums
     ? [
         { vectors: 4, rows: 2, separateSums },
@@ -125,9 +123,12 @@ function multiplyRows(
       () => {
         f.set(code, next);
         f.set(next, i32.load(codes, bytes));
-        for (let slot = 0; slot < slots; slot++) multiplySlot(slot);
-        f.set(touched, i32.load(touch));
-        f.advance(touch, touchStep);
+        for (let slot = 0; slot < slots; slot++) {
+          multiplySlot(slot);
+          if (slot !== slots - 1 && (sums.length !== 4 || slot !== slots / 2 - 1)) continue;
+          f.set(touched, i32.load(touch));
+          f.advance(touch, touchStep);
+        }
         f.advance(codes, bytes);
         f.advance(values, bytes);
         f.advance(x, stepInputs * panelRow);

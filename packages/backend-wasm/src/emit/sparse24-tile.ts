@@ -4,30 +4,32 @@ import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
 import { ownCodes, rowsForm, stepBytes } from "./sparse24-form.js";
 
-const { fours, slots, stepInputs } = rowsForm;
+const { blockRows, fours, slots, stepInputs } = rowsForm;
 const { codeBytes } = ownCodes;
 const bytes = stepBytes("f32");
 
 /** What one pass of the inner loop holds in registers: sums of tokens in the lanes of `vectors`, for `rows` rows of W. */
 export interface Sparse24Tile {
   readonly vectors: number;
-  readonly rows: 1 | 2;
-  /** Weights of two rows come in one load and are broadcast from it: loads are what there are too many of. */
-  readonly pairedWeights: boolean;
+  readonly rows: 1 | 2 | 4;
+  /** Weights of so many rows come in one load and are broadcast from it: loads are what there are too many of. */
+  readonly weightsAtOnce: 1 | 2 | 4;
   /** {@link GemmTile.separateSteps}: never-taken exits after every four multiply-adds. */
   readonly separateSums: boolean;
 }
 
-/** The tiles that are fastest on the engine, wide and narrow. */
-export const tilesOf = ({ separateSteps: separateSums }: GemmTile): readonly [Sparse24Tile, Sparse24Tile] =>
+/** The tiles that are fastest on the engine, widest first. */
+export const tilesOf = ({ separateSteps: separateSums }: GemmTile): readonly Sparse24Tile[] =>
   separateSums
     ? [
-        { vectors: 8, rows: 1, pairedWeights: false, separateSums },
-        { vectors: 4, rows: 2, pairedWeights: false, separateSums },
+        { vectors: 8, rows: 1, weightsAtOnce: 1, separateSums },
+        { vectors: 4, rows: 2, weightsAtOnce: 1, separateSums },
+        { vectors: 2, rows: 4, weightsAtOnce: 4, separateSums },
+        { vectors: 1, rows: 4, weightsAtOnce: 4, separateSums },
       ]
     : [
-        { vectors: 6, rows: 2, pairedWeights: true, separateSums },
-        { vectors: 4, rows: 2, pairedWeights: true, separateSums },
+        { vectors: 6, rows: 2, weightsAtOnce: 2, separateSums },
+        { vectors: 4, rows: 2, weightsAtOnce: 2, separateSums },
       ];
 
 export const tileName = ({ vectors }: Sparse24Tile): string => `sparse24Tile${4 * vectors}`;
@@ -40,7 +42,7 @@ export const tileName = ({ vectors }: Sparse24Tile): string => `sparse24Tile${4 
  * the speed, so nothing may keep loads waiting: codes are read half a step before they are used, and weights touched a
  * block before, evenly, so that the processor fetches from memory all the time: the first rows would else ask for a block
  * at once, the others for nothing. During the last block that is `ahead`, where the next call will read: `aheadStep` bytes
- * further at each of its 8·steps (with one row at a time 16·steps) turns.
+ * further at each touch: {@link touchedBytes}.
  */
 export function defineSparse24Tile(m: ModuleBuilder, tile: Sparse24Tile): void {
   m.define(
@@ -119,20 +121,20 @@ interface RowCursors {
 function multiplyRows(
   m: ModuleBuilder,
   f: FunctionBuilder,
-  { pairedWeights, separateSums }: Sparse24Tile,
+  { rows, weightsAtOnce, separateSums }: Sparse24Tile,
   sums: readonly (readonly Local<"v128">[])[],
   lane: number,
   { codes, values, x, left, touch, touchStep }: RowCursors,
 ): void {
   const panelRow = 16 * sums[0]!.length;
   const [code, next, at, touched] = f.locals("i32", 4);
-  const [weight, pair] = f.locals("v128", 2);
+  const [weight, some] = f.locals("v128", 2);
   const readWeight = (slot: number, row: number) => {
     const offset = codeBytes + 64 * slot + 4 * lane;
-    if (!pairedWeights) f.set(weight, v128.load32Splat(values, offset + 4 * row));
+    if (weightsAtOnce === 1) f.set(weight, v128.load32Splat(values, offset + 4 * row));
     else {
-      if (row === 0) f.set(pair, v128.load64Zero(values, offset));
-      f.set(weight, v128.shuffle32(pair, pair, [row, row, row, row]));
+      if (row === 0) f.set(some, (weightsAtOnce === 2 ? v128.load64Zero : v128.load)(values, offset));
+      f.set(weight, v128.shuffle32(some, some, [row, row, row, row]));
     }
   };
   for (const row of sums) for (const sum of row) f.set(sum, v128.zero);
@@ -160,7 +162,7 @@ function multiplyRows(
       () => {
         for (let slot = 0; slot < slots; slot++) {
           for (const row of sums.keys()) multiplySlot(slot, row);
-          if (slot === slots / 2 - 1) {
+          if (slot === slots / 2 - 1 || (rows === 4 && slot === slots - 1)) {
             f.set(touched, i32.load(touch));
             f.advance(touch, touchStep);
           }
@@ -174,6 +176,10 @@ function multiplyRows(
     );
   });
 }
+
+/** Bytes from touch to touch if a pass over 16 rows shall touch a block with steps of `bytes`: about a cache line of f32. */
+export const touchedBytes = ({ rows }: { readonly rows: number }, bytes: number): number =>
+  (Math.min(rows, 2) * bytes) / blockRows;
 
 /** Bytes from the first of four panel rows to the one that the 2 bits from `bit` name. */
 function panelOffset(code: I32, bit: number, panelRow: number): I32 {

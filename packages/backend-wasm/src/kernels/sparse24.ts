@@ -28,10 +28,13 @@ const mostSums = 48 << 10;
 /** Most rows of W in a task; with the stretch they stay within the second cache. */
 const mostRows = 192;
 
-/** Most tokens that go without panels. Where V8 schedules a body of two tokens badly, half a panel wins sooner. */
+/**
+ * Most tokens that go without panels. Older V8 schedules a body of two tokens badly and takes two instructions for a shuffle,
+ * which shared positions need none of.
+ */
 function mostFew({ features }: Engine, { codeRows }: Sparse24Arrangement): number {
   if (!features.tile.separateSteps) return 15;
-  return codeRows === 1 ? 8 : 12;
+  return codeRows === 1 ? 3 : 12;
 }
 
 const arrangementOf = ({ arrangement }: Sparse24Form): Sparse24Arrangement =>
@@ -99,20 +102,27 @@ function padded(engine: Engine, temporaries: Temporaries, x: Rows, inputs: numbe
   return { address, stride: 4 * columns, count: x.count };
 }
 
-/** How many panels of either width, wide ones first. */
-type Panels = readonly [wide: number, narrow: number];
-
-/** Cuts tokens into panels, narrow ones where wide ones would be emptier; the last may be partly empty. */
-export function panelsOf([wide, narrow]: readonly [PanelTile, PanelTile], tokens: number): Panels {
-  const widths = [4 * wide.vectors, 4 * narrow.vectors] as const;
-  let best: Panels = [Math.ceil(tokens / widths[0]), 0];
-  const places = ([first, second]: Panels) => first * widths[0] + second * widths[1];
-  for (let second = 1; second <= 2; second++) {
-    const other = [Math.max(0, Math.ceil((tokens - second * widths[1]) / widths[0])), second] as const;
-    if (places(other) < places(best)) best = other;
+/** How many panels of each tile it takes for all tokens with the fewest empty places, and then the fewest panels. */
+export function panelsOf([tile, ...narrower]: readonly PanelTile[], tokens: number): number[] {
+  if (!tile) return [];
+  const width = 4 * tile.vectors;
+  const most = Math.max(0, Math.ceil(tokens / width));
+  if (narrower.length === 0) return [most];
+  let best: number[] = [most, ...narrower.map(() => 0)];
+  let [fewest, panels] = [most * width, most];
+  for (let count = Math.max(0, most - 2); count < most; count++) {
+    const rest = panelsOf(narrower, tokens - count * width);
+    const places = count * width + placesOf(narrower, rest);
+    const all = count + rest.reduce((sum, more) => sum + more, 0);
+    if (places > fewest || (places === fewest && all >= panels)) continue;
+    best = [count, ...rest];
+    [fewest, panels] = [places, all];
   }
   return best;
 }
+
+const placesOf = (tiles: readonly PanelTile[], counts: readonly number[]): number =>
+  counts.reduce((sum, count, i) => sum + 4 * tiles[i]!.vectors * count, 0);
 
 function multiplyMany(
   engine: Engine,
@@ -147,18 +157,20 @@ function multiplyPanels(
   const [out, inputs] = form.shape;
   const arrangement = arrangementOf(form);
   const tiles = (arrangement === ownCodes ? tilesOf : sharedTilesOf)(engine.features.tile);
-  const [wide, narrow] = panelsOf(tiles, x.count);
+  const panels = panelsOf(tiles, x.count);
   const steps = stepsOf(inputs);
   const cost = ((out * inputs) / 2) * (keptCost + useCost * x.count);
   let places = 0;
-  const packs = Array.from({ length: wide + narrow }, (_, panel) => {
-    const width = 4 * tiles[panel < wide ? 0 : 1].vectors;
-    const from = x.address + places * x.stride;
-    const panelAt = packed + 4 * places * rowsForm.stepInputs * steps;
-    const tokens = Math.min(width, x.count - places);
-    places += width;
-    return [from, x.stride, tokens, width, inputs, panelAt];
-  });
+  const packs = panels.flatMap((count, i) =>
+    Array.from({ length: count }, () => {
+      const width = 4 * tiles[i]!.vectors;
+      const from = x.address + places * x.stride;
+      const panelAt = packed + 4 * places * rowsForm.stepInputs * steps;
+      const tokens = Math.min(width, x.count - places);
+      places += width;
+      return [from, x.stride, tokens, width, inputs, panelAt];
+    }),
+  );
   parallel(engine, "sparse24PackTokens", packs, 0.5 * inputs * x.count);
   const threads = engine.pool?.isWorth(cost) ? engine.pool.threads : 1;
   const { blockRows } = rowsForm;
@@ -169,7 +181,7 @@ function multiplyPanels(
   const tasks = splitTapering(all, threads, Math.max(1, rows / blockRows), 1).map(([block, blocks]) => {
     const first = block * blockRows;
     const result = [to.address + 4 * first, to.stride, Math.min(out - first, blocks * blockRows), x.count];
-    return [weights, all, block, steps, packed, wide, narrow, ...result];
+    return [weights, all, block, steps, packed, ...panels, ...result];
   });
   parallel(engine, rowsName(form.dtype, arrangement), tasks, cost);
 }
