@@ -98,6 +98,9 @@ function warn(notice: string): void {
   else console.warn(notice);
 }
 
+/** Tensors of so many bytes are worth moving others together for, before memory grows. */
+const movingBytes = 2 ** 26;
+
 class Wasm implements WasmBackend {
   readonly name = "wasm";
   readonly capabilities: Capabilities;
@@ -129,7 +132,12 @@ class Wasm implements WasmBackend {
   }
 
   allocate(byteLength: number): DeviceBuffer {
-    return this.#live().arena.allocate(byteLength);
+    const { arena, memory } = this.#live();
+    // Here no kernel runs, so that nobody holds an address.
+    if (byteLength >= movingBytes && arena.isScattered(byteLength)) {
+      arena.compact((to, from, size) => void memory.u8.copyWithin(to, from, from + size));
+    }
+    return arena.allocate(byteLength);
   }
 
   free(buffer: DeviceBuffer): void {

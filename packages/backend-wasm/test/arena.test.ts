@@ -54,6 +54,37 @@ describe("Arena", () => {
     expect(arena.allocated).toBe(0);
   });
 
+  it("should make one piece of what is free, and keep what blocks hold", () => {
+    const bytes = new Uint8Array(1024 + 65536);
+    const arena = makeArena(65536);
+    const live: { readonly block: Block; readonly value: number }[] = [];
+    for (let i = 0; i < 60; i++) {
+      const block = arena.allocate(64 * (1 + (i % 5)));
+      bytes.fill(i + 1, block.address, block.address + block.size);
+      live.push({ block, value: i + 1 });
+    }
+    for (let i = 59; i >= 0; i -= 3) arena.free(live.splice(i, 1)[0]!.block);
+    arena.allocate(65536 - arena.allocated - 4096);
+    const wanted = 65536 - arena.allocated;
+    expect(arena.isScattered(wanted)).toBe(true);
+    arena.compact((to, from, size) => void bytes.copyWithin(to, from, from + size));
+    expect(arena.isScattered(wanted)).toBe(false);
+    for (const { block, value } of live) {
+      expect(bytes.subarray(block.address, block.address + block.size).every((byte) => byte === value)).toBe(
+        true,
+      );
+    }
+    const others = arena.allocated - live.reduce((sum, { block }) => sum + block.size, 0);
+    const rest = arena.allocate(wanted);
+    expect(overlaps([rest, ...live.map(({ block }) => block)])).toBe(false);
+    for (const block of [rest, ...live.map((each) => each.block)]) arena.free(block);
+    expect(arena.allocated).toBe(others);
+    arena.compact(() => {});
+    arena.allocate(65536 - others);
+    arena.compact(() => {});
+    expect(() => arena.allocate(1)).toThrow(OutOfMemoryError);
+  });
+
   it("should name what was asked for, what is allocated and the limit", () => {
     const arena = makeArena(65536);
     arena.allocate(60000);
@@ -83,6 +114,17 @@ describe("memory of the backend", () => {
     expect(backend.capabilities.allocatedBytes()).toBe(0);
     await backend.dispose();
     expect(() => backend.allocate(1)).toThrow(/disposed/);
+  });
+
+  it("should move tensors together where what is free is scattered", async () => {
+    await using backend = await wasm({ maxMemoryBytes: 300 << 20 });
+    const pieces = Array.from({ length: 5 }, () => backend.allocate(50 << 20));
+    const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
+    for (const i of [1, 3]) backend.write(pieces[i]!, 49 << 20, bytes);
+    for (const i of [0, 2, 4]) backend.free(pieces[i]!);
+    const large = backend.allocate(200 << 20);
+    backend.write(large, 0, new Uint8Array(200 << 20).fill(255));
+    for (const i of [1, 3]) expect(backend.readSync(pieces[i]!, 49 << 20, 1000)).toEqual(bytes);
   });
 
   it("should stop at maxMemoryBytes and at what wasm32 can address", async () => {

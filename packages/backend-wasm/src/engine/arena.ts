@@ -8,6 +8,7 @@ export interface Block {
 }
 
 interface Node extends Block {
+  address: number;
   size: number;
   free: boolean;
   /** Neighbours by address. */
@@ -116,6 +117,38 @@ export class Arena {
       node = before;
     }
     this.#insert(node);
+  }
+
+  /** Whether {@link compact} would help: so many bytes are free but not in one piece, or there is no room to grow behind. */
+  isScattered(byteLength: number): boolean {
+    const size = Math.max(alignment, Math.ceil(byteLength / alignment) * alignment);
+    if (this.#find(size)) return false;
+    const tail = this.#last.free ? this.#last.size : 0;
+    return this.#span - this.#allocated >= size || this.#span + size - tail > this.#options.limit;
+  }
+
+  /**
+   * Moves what is allocated to the start, so that what is free is one piece. Addresses of blocks change: nobody may hold one
+   * across a call. `move` copies bytes to a lower address, ranges may overlap.
+   */
+  compact(move: (to: number, from: number, size: number) => void): void {
+    const live: Node[] = [];
+    for (let node: Node | undefined = this.#last; node; node = node.before) if (!node.free) live.push(node);
+    let end = this.#options.start;
+    let before: Node | undefined;
+    for (const node of live.reverse()) {
+      if (node.address !== end) move(end, node.address, node.size);
+      node.address = end;
+      node.before = before;
+      if (before) before.after = node;
+      end += node.size;
+      before = node;
+    }
+    const rest = makeNode(end, this.#options.start + this.#span - end, before);
+    if (before) before.after = rest;
+    this.#last = rest;
+    this.#lists.length = 0;
+    if (rest.size > 0) this.#insert(rest);
   }
 
   #find(size: number): Node | undefined {
