@@ -10,6 +10,7 @@ export interface MemoryJob {
 }
 
 const small: BlockShape = { hidden: 192, heads: 3, keyValueHeads: 1, headDim: 64, intermediate: 512 };
+const smollm: BlockShape = { hidden: 576, heads: 9, keyValueHeads: 3, headDim: 64, intermediate: 1536 };
 const llama1B: BlockShape = { hidden: 2048, heads: 32, keyValueHeads: 8, headDim: 64, intermediate: 8192 };
 const llama8B: BlockShape = { hidden: 4096, heads: 32, keyValueHeads: 8, headDim: 128, intermediate: 14336 };
 
@@ -36,12 +37,18 @@ export function memoryJobs({
     "-rotated": ["--quality", "fast"],
     "-default": [],
   };
-  const jobs: MemoryJob[] = Object.entries(forms).flatMap(([form, flags]) =>
-    [4, 8].map((blocks) => ({
-      ...{ name: `llama-3.2-1b${form}-${blocks}`, shape: llama1B, vocabulary: 128256, blocks },
-      flags: [...flags, ...short],
+  const jobs: MemoryJob[] = [
+    ...[4, 8].map((blocks) => ({
+      ...{ name: `smollm2-135m-default-${blocks}`, shape: smollm, vocabulary: 49152, blocks },
+      flags: short,
     })),
-  );
+    ...Object.entries(forms).flatMap(([form, flags]) =>
+      [4, 8].map((blocks) => ({
+        ...{ name: `llama-3.2-1b${form}-${blocks}`, shape: llama1B, vocabulary: 128256, blocks },
+        flags: [...flags, ...short],
+      })),
+    ),
+  ];
   if (!full) return jobs;
   const one = { shape: llama8B, vocabulary: 128256, blocks: 1 };
   return [
