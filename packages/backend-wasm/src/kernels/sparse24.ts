@@ -29,12 +29,13 @@ const mostSums = 48 << 10;
 const mostRows = 192;
 
 /**
- * Most tokens that go without panels. Older V8 schedules a body of two tokens badly and takes two instructions for a shuffle,
- * which shared positions need none of.
+ * Most tokens that go without panels. V8 before 13 schedules a body of two tokens badly, and before relaxed SIMD takes two
+ * instructions for a shuffle, which shared positions need none of.
  */
 function mostFew({ features }: Engine, { codeRows }: Sparse24Arrangement): number {
   if (!features.tile.separateSteps) return 15;
-  return codeRows === 1 ? 3 : 12;
+  if (codeRows > 1) return 12;
+  return features.fma ? 6 : 3;
 }
 
 const arrangementOf = ({ arrangement }: Sparse24Form): Sparse24Arrangement =>
