@@ -246,7 +246,7 @@ const groupRoles: readonly (readonly SiteRole[])[] = [
 
 /** Layers' sizes that choosing a mask works on, solving for what matches, and an error's products. */
 const choosingCopies = 3;
-const matchingCopies = 2;
+const matchingCopies = 3;
 const errorCopies = 3;
 /** A mask's. */
 const maskShare = 1 / 4;
