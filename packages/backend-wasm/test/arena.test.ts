@@ -22,6 +22,7 @@ describe("Arena", () => {
     const step = fc.oneof(
       fc.record({ allocate: fc.oneof(fc.nat(300), fc.nat(20000)) }),
       fc.record({ free: fc.nat() }),
+      fc.constant({ compact: true } as const),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -33,6 +34,14 @@ describe("Arena", () => {
             expect(block.address % 64).toBe(0);
             expect(block.size).toBeGreaterThanOrEqual(each.allocate);
             live.push(block);
+          } else if ("compact" in each) {
+            const places = new Map(live.map(({ address }) => [address, address]));
+            arena.compact((to, from, size) => {
+              expect(to).toBeLessThan(from);
+              expect(size).toBeGreaterThan(0);
+              places.set(from, to);
+            });
+            expect(new Set(live.map(({ address }) => address))).toEqual(new Set(places.values()));
           } else if (live.length > 0) {
             arena.free(live.splice(each.free % live.length, 1)[0]!);
           }
