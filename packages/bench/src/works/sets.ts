@@ -42,6 +42,7 @@ const sets = {
   full: () => [
     ...[256, 512, 1024, 2048].map(square),
     ...linears("smollm2-135m", [1, 64, 512]),
+    ...linears("smollm2-135m", [1, 64], linear24),
     ...linears("llama-1b", [1, 64, 512]),
     ...linears("llama-1b", [1, 64, 512], linear24),
     ...[add(thousand), add(million), exp(million), softmax(1024, 1024), sum(million), rowMax(1024, 1024)],
