@@ -28,15 +28,15 @@ export function sparse24Picks(): Uint8Array {
  * read once for every two tokens, from memory once.
  */
 export function defineSparse24Few(m: ModuleBuilder, dtype: Sparse24DType, separateSums: boolean): void {
-  defineFew(m, dtype, ownCodes, (f, tokens) => defineBlock(m, f, { dtype, tokens, separateSums }));
+  defineFew(m, dtype, ownCodes, (f, cursors) => multiplySteps(m, f, { dtype, separateSums }, cursors));
 }
 
-/** As {@link defineSparse24Few}, for an arrangement; `blockOf` gives what multiplies a block by one or two tokens. */
+/** As {@link defineSparse24Few}, for an arrangement; `emitSteps` emits the steps of a block of W times one or two tokens. */
 export function defineFew(
   m: ModuleBuilder,
   dtype: Sparse24DType,
   arrangement: Sparse24Arrangement,
-  blockOf: (f: FunctionBuilder, tokens: number) => Block,
+  emitSteps: EmitSteps,
 ): void {
   const bytes = stepBytes(dtype, arrangement);
   m.define(
@@ -55,8 +55,8 @@ export function defineFew(
     },
     (f, p) => {
       const [weights, x, out, outs, rows, tokens, first, steps] = f.locals("i32", 8);
-      const two = blockOf(f, 2);
-      const one = blockOf(f, 1);
+      const two = defineBlock(f, 2, emitSteps);
+      const one = defineBlock(f, 1, emitSteps);
       const multiply = (block: Block, count: number) => {
         const sums = block(weights, x, p.xRow, steps);
         for (const token of sums) {
@@ -99,19 +99,15 @@ export function defineFew(
   );
 }
 
-export type Sums = readonly Local<"v128">[];
+type Sums = readonly Local<"v128">[];
 /** Emits steps of a block of W times some tokens; gives each token's sums of the block's rows. */
-export type Block = (weights: I32, x: I32, xRow: I32, steps: I32) => readonly Sums[];
+type Block = (weights: I32, x: I32, xRow: I32, steps: I32) => readonly Sums[];
 
-interface BlockOptions {
-  readonly dtype: Sparse24DType;
-  readonly tokens: number;
-  readonly separateSums: boolean;
-}
+type EmitSteps = (f: FunctionBuilder, cursors: StepCursors) => void;
 
-function defineBlock(m: ModuleBuilder, f: FunctionBuilder, options: BlockOptions): Block {
-  const sums = Array.from({ length: options.tokens }, () => f.locals("v128", fours));
-  const cursors = f.locals("i32", options.tokens);
+function defineBlock(f: FunctionBuilder, tokens: number, emitSteps: EmitSteps): Block {
+  const sums = Array.from({ length: tokens }, () => f.locals("v128", fours));
+  const cursors = f.locals("i32", tokens);
   const [step, left] = f.locals("i32", 2);
   return (weights, x, xRow, steps) => {
     f.set(step, weights);
@@ -120,12 +116,13 @@ function defineBlock(m: ModuleBuilder, f: FunctionBuilder, options: BlockOptions
       f.set(cursor, token === 0 ? x : i32.add(cursors[token - 1]!, xRow));
     });
     for (const sum of sums.flat()) f.set(sum, v128.zero);
-    multiplySteps(m, f, options, { sums, cursors, step, steps: left });
+    emitSteps(f, { sums, cursors, step, steps: left });
     return sums;
   };
 }
 
-interface StepCursors {
+/** Of a block and some tokens. */
+export interface StepCursors {
   readonly sums: readonly Sums[];
   /** Into x, of every token. */
   readonly cursors: readonly Local<"i32">[];
@@ -136,7 +133,7 @@ interface StepCursors {
 function multiplySteps(
   m: ModuleBuilder,
   f: FunctionBuilder,
-  { dtype, separateSums }: BlockOptions,
+  { dtype, separateSums }: { readonly dtype: Sparse24DType; readonly separateSums: boolean },
   { sums, cursors, step, steps }: StepCursors,
 ): void {
   const inputs = f.locals("v128", cursors.length);

@@ -1,8 +1,8 @@
 import type { Sparse24DType } from "@denoise-rotator/core";
-import { type I32, i32, i32x4, type Local, v128 } from "../assembler/expressions.js";
+import { type I32, i32, i32x4, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
-import { type Block, defineFew, type Sums } from "./sparse24-few.js";
+import { defineFew, type StepCursors } from "./sparse24-few.js";
 import { rowsForm, type Sparse24Arrangement, stepBytes } from "./sparse24-form.js";
 
 const { fours, slots, stepInputs } = rowsForm;
@@ -17,46 +17,20 @@ export function defineSharedFew(
   arrangement: Sparse24Arrangement,
   separateSums: boolean,
 ): void {
-  defineFew(m, dtype, arrangement, (f, tokens) =>
-    defineBlock(m, f, { dtype, arrangement, tokens, separateSums }),
-  );
+  const options = { dtype, arrangement, separateSums };
+  defineFew(m, dtype, arrangement, (f, cursors) => multiplySteps(m, f, options, cursors));
 }
 
-interface BlockOptions {
+interface StepOptions {
   readonly dtype: Sparse24DType;
   readonly arrangement: Sparse24Arrangement;
-  readonly tokens: number;
   readonly separateSums: boolean;
-}
-
-function defineBlock(m: ModuleBuilder, f: FunctionBuilder, options: BlockOptions): Block {
-  const sums = Array.from({ length: options.tokens }, () => f.locals("v128", fours));
-  const cursors = f.locals("i32", options.tokens);
-  const [step, left] = f.locals("i32", 2);
-  return (weights, x, xRow, steps) => {
-    f.set(step, weights);
-    f.set(left, steps);
-    cursors.forEach((cursor, token) => {
-      f.set(cursor, token === 0 ? x : i32.add(cursors[token - 1]!, xRow));
-    });
-    for (const sum of sums.flat()) f.set(sum, v128.zero);
-    multiplySteps(m, f, options, { sums, cursors, step, steps: left });
-    return sums;
-  };
-}
-
-interface StepCursors {
-  readonly sums: readonly Sums[];
-  /** Into x, of every token. */
-  readonly cursors: readonly Local<"i32">[];
-  readonly step: Local<"i32">;
-  readonly steps: Local<"i32">;
 }
 
 function multiplySteps(
   m: ModuleBuilder,
   f: FunctionBuilder,
-  { dtype, arrangement, separateSums }: BlockOptions,
+  { dtype, arrangement, separateSums }: StepOptions,
   { sums, cursors, step, steps }: StepCursors,
 ): void {
   const { codeBytes, codeRows } = arrangement;
