@@ -1,16 +1,15 @@
 import {
-  copyInto,
   fromArray,
   NonFiniteError,
   NotPositiveDefiniteError,
   OptionError,
-  Tensor,
+  type Tensor,
   tidy,
   toNumbers,
 } from "@denoise-rotator/core";
 import { tryCholeskyInPlace } from "./cholesky.js";
 import { addDiagonalInto } from "./diagonal.js";
-import { squareSize } from "./matrices.js";
+import { copyOf, squareSize } from "./matrices.js";
 
 export interface DampedOptions {
   /** Share of the mean diagonal that is added to the diagonal; ≥ 0. SparseGPT uses 0.01. */
@@ -100,12 +99,6 @@ function checkDiagonal(values: readonly number[], name: string): void {
       `statistics of ${name}: diagonal element ${at} is ${values[at]}; a Gram matrix has finite ones ≥ 0`,
     );
   }
-}
-
-function copyOf(x: Tensor): Tensor {
-  const copy = Tensor.empty(x.backend, x.shape, x.dtype);
-  copyInto(copy, x);
-  return copy;
 }
 
 /**

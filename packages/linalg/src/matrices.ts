@@ -1,4 +1,4 @@
-import { DTypeError, formatShape, gram, ShapeError, type Tensor, tidy } from "@denoise-rotator/core";
+import { copyInto, DTypeError, formatShape, gram, ShapeError, Tensor, tidy } from "@denoise-rotator/core";
 
 /** Rows and columns of the last two axes. Throws ShapeError for vectors and scalars, DTypeError for what is not f32 or f64. */
 export function matrixShape(x: Tensor, what: string): [rows: number, columns: number] {
@@ -36,3 +36,10 @@ export const skewPart = (x: Tensor): Tensor => tidy(() => x.sub(x.transpose()).m
 
 /** xᵀ·x of the last two axes; for a single matrix at half the work, and exactly symmetric. */
 export const gramOf = (x: Tensor): Tensor => (x.rank === 2 ? gram(x) : tidy(() => x.transpose().matmul(x)));
+
+/** A matrix of its own with the same elements, dense. */
+export function copyOf(x: Tensor): Tensor {
+  const copy = Tensor.empty(x.backend, x.shape, x.dtype);
+  copyInto(copy, x);
+  return copy;
+}

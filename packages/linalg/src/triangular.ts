@@ -11,7 +11,7 @@ import {
   triangularSolveInto,
 } from "@denoise-rotator/core";
 import { identityInto } from "./diagonal.js";
-import { matricesFrom, matricesOf, squareSize } from "./matrices.js";
+import { copyOf, matricesFrom, matricesOf, squareSize } from "./matrices.js";
 import { lowerTriangle, upperTriangle } from "./triangle.js";
 
 export interface TriangularOptions {
@@ -69,12 +69,6 @@ export function invertLowerInPlace(L: Tensor): void {
       if (stop < n) matmulInto(L.slice([stop], [0, stop]), below, solved, { accumulate: true, alpha: -1 });
     });
   }
-}
-
-function copyOf(x: Tensor): Tensor {
-  const copy = Tensor.empty(x.backend, x.shape, x.dtype);
-  copyInto(copy, x);
-  return copy;
 }
 
 const triangleOf = (x: Tensor, { lower, unitDiagonal }: Attributes) =>

@@ -3,6 +3,7 @@ import { f32x4, type I32, i8x16, i32, i32x4, type Local, type V128, v128 } from 
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import { layout } from "../engine/layout.js";
+import { exitsBetweenSums } from "./exits-between-sums.js";
 import { storeLanes } from "./row-loops.js";
 import { ownCodes, rowsForm, type Sparse24Arrangement, stepBytes } from "./sparse24-form.js";
 
@@ -145,10 +146,9 @@ function multiplySteps(
     return slot % 2 === 0 ? i32x4.shl(pair, 16) : v128.and(pair, high);
   };
   f.block((exit) => {
-    let done = 0;
+    const separate = separateSums ? exitsBetweenSums(f, exit, steps, 2) : () => {};
     const multiplySlot = (four: number, slot: number) => {
-      if (separateSums && done > 0 && done % 2 === 0) f.breakIf(exit, i32.eq(steps, -done));
-      done++;
+      separate();
       const code = i32.load8U(step, 8 * four + slot);
       f.set(picks, v128.load(i32.shl(code, 4), layout.sparse24Picks));
       f.set(weight, weightAt(four, slot));

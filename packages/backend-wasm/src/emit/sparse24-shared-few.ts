@@ -2,6 +2,7 @@ import type { Sparse24DType } from "@denoise-rotator/core";
 import { type I32, i32, i32x4, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
+import { exitsBetweenSums } from "./exits-between-sums.js";
 import { defineFew, type StepCursors } from "./sparse24-few.js";
 import { rowsForm, type Sparse24Arrangement, stepBytes } from "./sparse24-form.js";
 
@@ -55,12 +56,7 @@ function multiplySteps(
     } else f.set(weight, v128.and(pair, high));
   };
   f.block((exit) => {
-    let done = 0;
-    const separate = () => {
-      // Never taken, and each another condition: V8 drops what it has tested before.
-      if (separateSums && done > 0 && done % 4 === 0) f.breakIf(exit, i32.eq(steps, -done));
-      done++;
-    };
+    const separate = separateSums ? exitsBetweenSums(f, exit, steps, 4) : () => {};
     const multiplySlots = (even: number, four: number) => {
       const slots = [even, even + 1];
       if (four < groups) for (const slot of slots) readInputs(slot, codes[four]!);

@@ -2,8 +2,9 @@ import { i32, type Local, select, v128 } from "../assembler/expressions.js";
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
+import { exitsBetweenSums } from "./exits-between-sums.js";
 import { rowsForm, sharedByFour, stepBytes } from "./sparse24-form.js";
-import { storeSums } from "./sparse24-tile.js";
+import { type RowCursors, storeSums } from "./sparse24-tile.js";
 
 const { blockRows, slots, stepInputs } = rowsForm;
 const { codeBytes } = sharedByFour;
@@ -65,7 +66,7 @@ export function defineSharedTile(m: ModuleBuilder, tile: SharedTile): void {
             f.set(values, i32.add(p.weights, i32.shl(row, 2)));
             f.set(x, p.x);
             f.set(left, p.steps);
-            multiplyRows(m, f, tile, { sums, codes, values, x, left, touch, touchStep: p.aheadStep });
+            multiplyRows(m, f, tile, sums, { codes, values, x, left, touch, touchStep: p.aheadStep });
             storeSums(f, sums.flat(), p.sums, p.accumulate);
             f.advance(row, tile.rows);
           },
@@ -77,23 +78,12 @@ export function defineSharedTile(m: ModuleBuilder, tile: SharedTile): void {
   );
 }
 
-interface RowCursors {
-  readonly sums: readonly (readonly Local<"v128">[])[];
-  readonly codes: Local<"i32">;
-  readonly values: Local<"i32">;
-  readonly x: Local<"i32">;
-  /** Steps to do. */
-  readonly left: Local<"i32">;
-  /** What is touched, and how much further at every step. */
-  readonly touch: Local<"i32">;
-  readonly touchStep: Local<"i32">;
-}
-
 function multiplyRows(
   m: ModuleBuilder,
   f: FunctionBuilder,
   { vectors, separateSums }: SharedTile,
-  { sums, codes, values, x, left, touch, touchStep }: RowCursors,
+  sums: readonly (readonly Local<"v128">[])[],
+  { codes, values, x, left, touch, touchStep }: RowCursors,
 ): void {
   const panelRow = 16 * vectors;
   const [code, next, at, touched] = f.locals("i32", 4);
@@ -102,12 +92,7 @@ function multiplyRows(
   for (const row of sums) for (const sum of row) f.set(sum, v128.zero);
   f.set(next, i32.load(codes));
   f.block((exit) => {
-    let done = 0;
-    const separate = () => {
-      // Never taken, and each another condition: V8 drops what it has tested before.
-      if (separateSums && done > 0 && done % 8 === 0) f.breakIf(exit, i32.eq(left, -done));
-      done++;
-    };
+    const separate = separateSums ? exitsBetweenSums(f, exit, left, 8) : () => {};
     const multiplySlot = (slot: number) => {
       f.set(at, i32.add(x, i32.mul(i32.and(i32.shrU(code, 4 * slot), 3), panelRow)));
       for (let vector = 0; vector < vectors; vector++) {

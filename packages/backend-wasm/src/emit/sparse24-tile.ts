@@ -2,6 +2,7 @@ import { f32x4, type I32, i32, type Local, select, v128 } from "../assembler/exp
 import type { FunctionBuilder } from "../assembler/function-builder.js";
 import type { ModuleBuilder } from "../assembler/module-builder.js";
 import type { GemmTile } from "../engine/features.js";
+import { exitsBetweenSums } from "./exits-between-sums.js";
 import { ownCodes, rowsForm, stepBytes } from "./sparse24-form.js";
 
 const { blockRows, fours, slots, stepInputs } = rowsForm;
@@ -105,7 +106,8 @@ export function storeSums(
   f.advance(to, 16 * sums.length);
 }
 
-interface RowCursors {
+/** Where a pass of the inner loop reads. */
+export interface RowCursors {
   /** Of four rows. */
   readonly codes: Local<"i32">;
   readonly values: Local<"i32">;
@@ -140,12 +142,7 @@ function multiplyRows(
   for (const row of sums) for (const sum of row) f.set(sum, v128.zero);
   f.set(next, i32.load(codes));
   f.block((exit) => {
-    let done = 0;
-    const separate = () => {
-      // Never taken, and each another condition: V8 drops what it has tested before.
-      if (separateSums && done > 0 && done % 4 === 0) f.breakIf(exit, i32.eq(left, -done));
-      done++;
-    };
+    const separate = separateSums ? exitsBetweenSums(f, exit, left, 4) : () => {};
     const multiplySlot = (slot: number, row: number) => {
       if (slot % 4 === 0 && row === 0) {
         f.set(code, next);
